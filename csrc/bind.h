@@ -1,0 +1,67 @@
+/* bind.h: what the bind_*.c files share.  These are the only files that include lua.h. */
+#ifndef MG_BIND_H
+#define MG_BIND_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "autograd.h"
+#include "op.h"
+#include "option.h"
+
+#define MG_TENSOR "moongan.Tensor"
+#define MG_LAYER "moongan.Layer"
+#define MG_LOSS "moongan.Loss"
+#define MG_OPTIMIZER "moongan.Optimizer"
+#define MG_DATASET "moongan.Dataset"
+
+/* ---- errors (bind_args.c) ------------------------------------------------------------------ */
+
+/* Drain the pool to `mark`, then raise the core's message, or return where nothing failed. */
+void mgl_check(lua_State *L, size_t mark);
+/* Raise "FUNCTION: argument N (NAME): expected WHAT, got GOT", GOT describing the value there. */
+int mgl_bad_argument(lua_State *L, const char *function, int index, const char *name, const char *expected);
+/* "number 3.5", "tensor (64, 100)", "string \"x\"", "nil", ...: what a message says came. */
+const char *mgl_describe(lua_State *L, int index);
+
+/* ---- tensors (bind_tensor.c) --------------------------------------------------------------- */
+
+/* The live tensor at index, or raise (naming function and argument) for anything else, a freed
+ * one included. */
+mg_tensor *mgl_check_tensor(lua_State *L, int index, const char *function, const char *name);
+/* The same, or NULL where the value is not a tensor at all. */
+mg_tensor *mgl_test_tensor(lua_State *L, int index);
+/* Push a box that holds a reference to t, drain the pool to mark, and charge the collector; or
+ * raise the core's error where t is NULL.  Returns 1. */
+int mgl_return_tensor(lua_State *L, size_t mark, mg_tensor *t);
+/* Push a box for t (not NULL) without draining. */
+void mgl_push_tensor(lua_State *L, mg_tensor *t);
+/* The list of tensors in the table at index (retained by that table): count, at most `max`. */
+int mgl_check_tensors(lua_State *L, int index, const char *function, const char *name, mg_tensor **out, int max);
+
+/* ---- plain arguments (bind_args.c): each raises mgl_bad_argument's message -------------------- */
+lua_Number mgl_check_number(lua_State *L, int index, const char *function, const char *name);
+lua_Integer mgl_check_integer(lua_State *L, int index, const char *function, const char *name, lua_Integer min,
+                              lua_Integer max);
+bool mgl_check_boolean(lua_State *L, int index, const char *function, const char *name);
+const char *mgl_check_string(lua_State *L, int index, const char *function, const char *name);
+/* Sizes as arguments index, index + 1, ... or one table of them; returns ndim. */
+int mgl_check_shape(lua_State *L, int index, const char *function, int64_t *shape);
+/* Raise for any key of the table at index that is not in `names` (NULL-ended), suggesting the
+ * nearest of them.  Nothing happens where the value is nil. */
+void mgl_check_keys(lua_State *L, int index, const char *function, const char *const *names);
+/* Read constructor arguments from index 1 on against `options` (option.h). */
+void mgl_check_options(lua_State *L, int first, const char *function, const mg_option *options, mg_values *values);
+
+/* Each pushes nothing and adds its functions to the module table at the top of the stack. */
+void mgl_open_tensor(lua_State *L);
+void mgl_open_op(lua_State *L);
+void mgl_open_autograd(lua_State *L);
+void mgl_open_random(lua_State *L);
+void mgl_open_layer(lua_State *L);
+void mgl_open_loss(lua_State *L);
+void mgl_open_optim(lua_State *L);
+void mgl_open_dataset(lua_State *L);
+void mgl_open_image(lua_State *L);
+
+#endif

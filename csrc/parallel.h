@@ -1,0 +1,27 @@
+/* parallel.h: the core's thread pool.
+ *
+ * Work is cut into tasks by the size of the data alone, never by the number of threads, and each
+ * task writes its own part of the result: so results have the same bits for any thread count. */
+#ifndef MG_PARALLEL_H
+#define MG_PARALLEL_H
+
+#include "base.h"
+
+/* Run task(argument, 0) ... task(argument, count - 1), in any order, on the pool's threads and
+ * the caller's; returns when all are done.  Tasks must not call mg_parallel, allocate tensors or
+ * set errors. */
+typedef void mg_task(void *argument, int64_t index);
+void mg_parallel(int64_t count, mg_task *task, void *argument);
+
+/* Run body(argument, begin, end) over [0, n) in ranges of `grain` elements (the last may be
+ * shorter).  One range, or one thread, runs in place without waking anybody. */
+typedef void mg_range(void *argument, int64_t begin, int64_t end);
+void mg_parallel_ranges(int64_t n, int64_t grain, mg_range *body, void *argument);
+
+/* How many elements of elementwise work are worth a range of their own. */
+#define MG_GRAIN 16384
+
+int mg_threads(void);
+void mg_set_threads(int count); /* 1 .. 256 */
+
+#endif

@@ -1,0 +1,204 @@
+--- Named options: one table of `key = value` against a table of what is known.
+--
+-- An unknown key, a wrong type or a number out of range is an error that names the function, the
+-- option, what was expected and what came, so that a misspelt option never passes in silence.
+--
+--     local given = options.check("mg.data.mnist", given, {
+--       folder = options.optional("string"),          -- nil where not given
+--       split = options.one_of("train", "test"),      -- the first is the default
+--       scale = options.integer(1, 1, 64),            -- default, minimum, maximum
+--       alpha = options.number(0.5),                  -- any number; limits may be left out
+--       range = { -1, 1 },                            -- a plain default: a value of the same type
+--       flat = true,
+--     })
+
+local options = {}
+
+local Rule = {}
+Rule.__index = Rule
+
+local function rule(fields) return setmetatable(fields, Rule) end
+
+--- What an error message calls a value: 'string "x"', "number 3.5", "table", "moongan.Tensor", ...
+function options.describe(value)
+  local kind = type(value)
+  if kind == "string" then return string.format("string %q", #value > 60 and value:sub(1, 60) .. "..." or value) end
+  if kind == "number" or kind == "boolean" then return kind .. " " .. tostring(value) end
+  if kind == "userdata" then
+    local meta = getmetatable(value)
+    return type(meta) == "table" and meta.__name or kind
+  end
+  return kind
+end
+
+-- "a", "a or b", "a, b or c"
+local function either(words)
+  if #words == 1 then return words[1] end
+  return table.concat(words, ", ", 1, #words - 1) .. " or " .. words[#words]
+end
+
+local function is_type(value, name)
+  if name == "any" then return value ~= nil end
+  if name == "integer" then return math.type(value) == "integer" or (math.type(value) == "float" and value % 1 == 0) end
+  if name == "callable" then
+    if type(value) == "function" then return true end
+    local meta = getmetatable(value)
+    return type(meta) == "table" and meta.__call ~= nil
+  end
+  if type(value) == name then return true end
+  local meta = type(value) == "userdata" and getmetatable(value)
+  return type(meta) == "table" and meta.__name == name
+end
+
+local function of_types(names, required)
+  return rule{
+    required = required,
+    expected = either(names),
+    accept = function(value)
+      for _, name in ipairs(names) do
+        if is_type(value, name) then return true, value end
+      end
+      return false
+    end,
+  }
+end
+
+--- An option without a default.  Types: Lua's own, "integer", "callable", "any", or the name of a
+-- userdata ("moongan.Tensor").
+function options.optional(...) return of_types({ ... }, false) end
+
+--- An option that must be given.
+function options.required(...) return of_types({ ... }, true) end
+
+--- One of the strings listed; the first is the default.
+function options.one_of(...)
+  local choices, quoted = {}, {}
+  for i, choice in ipairs{ ... } do
+    choices[choice], quoted[i] = true, string.format("%q", choice)
+  end
+  return rule{
+    default = (...),
+    expected = either(quoted),
+    accept = function(value) return choices[value] == true, value end,
+  }
+end
+
+local function in_limits(what, default, min, max, convert)
+  min, max = min or -math.huge, max or math.huge
+  local expected = what
+  if min > -math.huge and max < math.huge then
+    expected = string.format("%s from %s to %s", what, min, max)
+  elseif min > -math.huge then
+    expected = string.format("%s of at least %s", what, min)
+  elseif max < math.huge then
+    expected = string.format("%s of at most %s", what, max)
+  end
+  return rule{
+    default = default,
+    expected = expected,
+    accept = function(value)
+      local number = convert(value)
+      return number ~= nil and number >= min and number <= max, number
+    end,
+  }
+end
+
+--- A number, within limits where they are given; nil is no default.
+function options.number(default, min, max)
+  return in_limits("a number", default, min, max, function(value) return type(value) == "number" and value or nil end)
+end
+
+--- A whole number (2.0 counts, and arrives as 2), within limits where they are given.
+function options.integer(default, min, max)
+  return in_limits("a whole number", default, min, max,
+    function(value) return type(value) == "number" and math.tointeger(value) or nil end)
+end
+
+-- Levenshtein's distance, ignoring case.
+local function distance(a, b)
+  a, b = a:lower(), b:lower()
+  local row = {}
+  for j = 0, #b do row[j] = j end
+  for i = 1, #a do
+    local diagonal = row[0]
+    row[0] = i
+    for j = 1, #b do
+      local substitute = diagonal + (a:byte(i) == b:byte(j) and 0 or 1)
+      diagonal = row[j]
+      row[j] = math.min(substitute, row[j] + 1, row[j - 1] + 1)
+    end
+  end
+  return row[#b]
+end
+
+--- The word of the list that is nearest to `word`, and how many edits away it is.
+function options.nearest(word, list)
+  local best, edits
+  for _, candidate in ipairs(list) do
+    local d = distance(word, candidate)
+    if not edits or d < edits then best, edits = candidate, d end
+  end
+  return best, edits
+end
+
+--- The keys of a table that are strings, sorted.
+function options.names(known)
+  local list = {}
+  for key in pairs(known) do
+    if type(key) == "string" then list[#list + 1] = key end
+  end
+  table.sort(list)
+  return list
+end
+
+--- The text of the error about a key that is not in `list` (the names known).
+function options.unknown(key, list)
+  if #list == 0 then return string.format("unknown option %s; no options are known here", options.describe(key)) end
+  if type(key) ~= "string" then
+    return string.format("options are named, got an entry at key %s; options: %s", options.describe(key),
+      table.concat(list, ", "))
+  end
+  local nearest, edits = options.nearest(key, list)
+  local hint = edits <= math.max(2, #key // 2) and string.format(" (did you mean %q?)", nearest) or ""
+  return string.format("unknown option %q%s; options: %s", key, hint, table.concat(list, ", "))
+end
+
+--- The options given to a function, checked and with defaults filled in.
+-- @param function_name  what messages call the function, "mg.image.save"
+-- @param given          the caller's table, or nil; never changed
+-- @param known          option name -> default value, or one of the rules above
+-- @param level          who the error points at, as for `error` seen from the function that calls
+--                       check; default 2, that function's caller
+-- @return a new table with a value for every known option (nil where there is no default)
+function options.check(function_name, given, known, level)
+  level = (level or 2) + 1
+  local function fail(...) error(function_name .. ": " .. string.format(...), level + 1) end
+  if given ~= nil and type(given) ~= "table" then
+    fail("expected a table of options, got %s", options.describe(given))
+  end
+  given = given or {}
+  for key in pairs(given) do
+    if known[key] == nil then fail("%s", options.unknown(key, options.names(known))) end
+  end
+  local result = {}
+  for key, entry in pairs(known) do
+    local value = given[key]
+    local ruled = getmetatable(entry) == Rule
+    if value == nil then
+      if ruled and entry.required then fail("option %s is missing: expected %s", key, entry.expected) end
+      if ruled then result[key] = entry.default else result[key] = entry end
+    elseif ruled then
+      local good, accepted = entry.accept(value)
+      if not good then fail("option %s: expected %s, got %s", key, entry.expected, options.describe(value)) end
+      result[key] = accepted
+    else
+      if type(value) ~= type(entry) then
+        fail("option %s: expected %s, got %s", key, type(entry), options.describe(value))
+      end
+      result[key] = value
+    end
+  end
+  return result
+end
+
+return options

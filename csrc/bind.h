@@ -53,11 +53,23 @@ void mgl_check_keys(lua_State *L, int index, const char *function, const char *c
 /* Read constructor arguments from index 1 on against `options` (option.h). */
 void mgl_check_options(lua_State *L, int first, const char *function, const mg_option *options, mg_values *values);
 
+/* ---- Lua indexing of tensors (bind_slice.c), for the metatable of Tensor ------------------------ */
+
+/* t[key] for a tensor at index 1 and a number or table at index 2; pushes the result, returns 1. */
+int mgl_tensor_slice(lua_State *L);
+/* t[key] = value, value (a number or tensor) at index 3; changes t in place, returns 0. */
+int mgl_tensor_slice_assign(lua_State *L);
+
+/* ---- method tables merged into Tensor's methods, each ended by a NULL name --------------------- */
+extern const luaL_Reg mgl_random_methods[]; /* bind_random.c: in-place draws */
+extern const luaL_Reg mgl_shape_methods[];  /* bind_shape.c: compositions of shape operations */
+
 /* Each pushes nothing and adds its functions to the module table at the top of the stack. */
 void mgl_open_tensor(lua_State *L);
 void mgl_open_op(lua_State *L);
 void mgl_open_autograd(lua_State *L);
 void mgl_open_random(lua_State *L);
+void mgl_open_shape(lua_State *L);
 void mgl_open_layer(lua_State *L);
 void mgl_open_loss(lua_State *L);
 void mgl_open_optim(lua_State *L);

@@ -19,6 +19,8 @@ void mg_random_uniform(mg_generator *g, int64_t n, real *out, double low, double
 void mg_random_normal(mg_generator *g, int64_t n, real *out, double mean, double std);
 /* out[i] = scale with probability p, else 0. */
 void mg_random_bernoulli(mg_generator *g, int64_t n, real *out, double p, double scale);
+/* The function itself: ten rounds over a 128-bit counter and a 64-bit key, least word first. */
+void mg_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 /* 64 random bits. */
 uint64_t mg_random_bits(mg_generator *g);
 /* An integer in [0, bound), without bias; bound >= 1. */

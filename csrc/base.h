@@ -7,9 +7,18 @@
 #ifndef MG_BASE_H
 #define MG_BASE_H
 
+/* Declared before the pragma, which would hide the C library's own functions and break the link.
+ * Any other system header (pthread.h, cblas.h, png.h) must be included before this one too. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #pragma GCC visibility push(hidden)
 

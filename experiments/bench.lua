@@ -1,0 +1,187 @@
+--- Time one training iteration of each reference model.
+--
+-- Usage: lua5.4 experiments/bench.lua [--threads 2] [--seconds 3] [CONFIG ...]
+--
+-- Prints one JSON object a line: config, engine, threads, ms_per_iteration (median over 5 blocks),
+-- ms_min, iterations, gflop (what the matrix products of an iteration need) and peak_rss_mb; for
+-- the config sgemm: config, threads, gflops.  Data are random tensors already in memory, so only
+-- training is timed.
+
+local mg = require "moongan"
+local models, optim = mg.models, mg.optim
+
+-- ---- work, in multiply-adds x 2 ----------------------------------------------------------------
+
+-- How often a product of the sizes of a layer's weight is computed.  Training: forward, weight
+-- gradient, and input gradient unless the layer is the first; under the gradient penalty, which
+-- differentiates twice, 6 in all; generator's update, through the discriminator: forward and
+-- input gradient, the latter only where generated images enter.
+local function passes(layer, kind)
+  if kind == "forward" then return 1 end
+  if kind == "train" then return layer.first and 2 or 3 end
+  if kind == "penalty" then return 6 end
+  return layer.label and 1 or 2 -- "through"
+end
+
+local function gflop(batch, layers, kind)
+  local sum = 0
+  for _, layer in ipairs(layers) do sum = sum + layer[1] * layer[2] * passes(layer, kind) end
+  return 2e-9 * batch * sum
+end
+
+-- One iteration: critic updates on real, fake (and penalty) batches, then a generator update.
+local function iteration_gflop(batch, g, d, n_critic, penalty)
+  local critic = gflop(batch, g, "forward") + 2 * gflop(batch, d, "train")
+  if penalty then critic = critic + gflop(batch, d, "penalty") end
+  return n_critic * critic + gflop(batch, g, "train") + gflop(batch, d, "through")
+end
+
+local mlp_g = { { 100, 128, first = true }, { 128, 256 }, { 256, 512 }, { 512, 1024 }, { 1024, 784 } }
+local mlp_d = { { 784, 512, first = true }, { 512, 256 }, { 256, 1 } }
+local maxout_g = { { 100, 1200, first = true }, { 1200, 1200 }, { 1200, 784 } }
+local maxout_d = { { 784, 1200, first = true }, { 240, 1200 }, { 240, 1 } }
+local cgan_g = { { 100, 200, first = true }, { 10, 1000, first = true }, { 1200, 1200 }, { 1200, 784 } }
+local cgan_d = { { 784, 1200, first = true }, { 10, 250, first = true, label = true }, { 290, 960 }, { 240, 1 } }
+
+-- ---- configs: each gives a function that does one iteration, and its work -----------------------
+
+local function trainer_step(settings, images, labels)
+  settings.data = function() return images, labels end
+  local trainer = mg.gan.Trainer(settings)
+  return function() trainer:step() end
+end
+
+local function mlp_pair(optimizer, given, critic_given)
+  local G, D = models.mlp_generator(), models.mlp_critic()
+  return {
+    generator = G, discriminator = D,
+    optimizer_g = optimizer(G:parameters(), given), optimizer_d = optimizer(D:parameters(), critic_given or given),
+  }
+end
+
+local function maxout_pair(G, D)
+  local sgd = { lr = 0.1, momentum = 0.5 }
+  return {
+    generator = G, discriminator = D, noise = "uniform",
+    optimizer_g = optim.SGD(G:parameters(), sgd), optimizer_d = optim.SGD(D:parameters(), sgd),
+  }
+end
+
+local configs = {}
+
+-- GAN, MLP pair, batch 64, Adam(2e-4, 0.5, 0.999); 1 update of D, 1 of G.
+function configs.gan_mlp()
+  local settings = mlp_pair(optim.Adam, { lr = 2e-4, betas = { 0.5, 0.999 } })
+  return trainer_step(settings, mg.rand(64, 784) * 2 - 1), iteration_gflop(64, mlp_g, mlp_d, 1)
+end
+
+-- GAN of 2014, batch 100, SGD with momentum 0.5; 1 update of D, 1 of G.
+function configs.gan_maxout()
+  local settings = maxout_pair(models.maxout_generator(), models.maxout_discriminator())
+  return trainer_step(settings, mg.rand(100, 784)), iteration_gflop(100, maxout_g, maxout_d, 1)
+end
+
+-- CGAN of 2014, batch 100, SGD with momentum 0.5; 1 update of D, 1 of G.
+function configs.cgan_maxout()
+  local settings = maxout_pair(models.cgan_generator(), models.cgan_discriminator())
+  settings.conditional = 10
+  local labels = {}
+  for i = 1, 100 do labels[i] = (i - 1) % 10 + 1 end
+  return trainer_step(settings, mg.rand(100, 784), mg.tensor(labels)), iteration_gflop(100, cgan_g, cgan_d, 1)
+end
+
+-- WGAN, MLP pair, batch 64, RMSprop 5e-4, weights clipped to 0.01; 5 updates of D, 1 of G.
+function configs.wgan_mlp()
+  local settings = mlp_pair(optim.RMSprop, { lr = 5e-4 }, { lr = 5e-4, clip = 0.01 })
+  settings.objective, settings.n_critic = "wasserstein", 5
+  return trainer_step(settings, mg.rand(64, 784) * 2 - 1), iteration_gflop(64, mlp_g, mlp_d, 5)
+end
+
+-- WGAN-GP, MLP pair, batch 64, Adam(1e-4, 0, 0.9), lambda 10; 5 updates of D, 1 of G.
+function configs.wgan_gp_mlp()
+  local settings = mlp_pair(optim.Adam, { lr = 1e-4, betas = { 0.0, 0.9 } })
+  settings.objective, settings.n_critic, settings.penalty = "wasserstein", 5, 10
+  return trainer_step(settings, mg.rand(64, 784) * 2 - 1), iteration_gflop(64, mlp_g, mlp_d, 5, true)
+end
+
+local order = { "gan_mlp", "gan_maxout", "cgan_maxout", "wgan_mlp", "wgan_gp_mlp" }
+
+-- ---- measuring ----------------------------------------------------------------------------------
+
+-- Milliseconds a call, over 5 blocks of about seconds / 5 each: median, least, calls in all.
+local function measure(step, seconds)
+  for _ = 1, 2 do step() end
+  local began = mg.clock()
+  step()
+  local per_block = math.max(1, math.floor(seconds / 5 / (mg.clock() - began)))
+  local blocks = {}
+  for i = 1, 5 do
+    began = mg.clock()
+    for _ = 1, per_block do step() end
+    blocks[i] = (mg.clock() - began) / per_block * 1e3
+  end
+  table.sort(blocks)
+  return blocks[3], blocks[1], 5 * per_block
+end
+
+-- The most memory this process has held at once, in MB; nil where the system does not tell.
+local function peak_rss_mb()
+  local file = io.open("/proc/self/status")
+  if not file then return nil end
+  local kilobytes = file:read("a"):match("VmHWM:%s*(%d+)")
+  file:close()
+  return kilobytes and kilobytes // 1024
+end
+
+local function run_config(name, threads, seconds)
+  mg.manual_seed(0)
+  local step, work = configs[name]()
+  local median, least, iterations = measure(step, seconds)
+  print(string.format('{"config": "%s", "engine": "moongan %s", "threads": %d, "ms_per_iteration": %.3f, '
+    .. '"ms_min": %.3f, "iterations": %d, "gflop": %.3f, "peak_rss_mb": %s}',
+    name, mg.version, threads, median, least, iterations, work, peak_rss_mb() or "null"))
+end
+
+-- A product of two square matrices of side 1024.
+local function run_sgemm(threads, seconds)
+  local a, b = mg.randn(1024, 1024), mg.randn(1024, 1024)
+  local median = measure(function() mg.matmul(a, b):free() end, seconds)
+  print(string.format('{"config": "sgemm", "threads": %d, "gflops": %.1f}', threads, 2 * 1.024 ^ 3 / median * 1e3))
+end
+
+local function usage_error(...)
+  io.stderr:write("bench: ", string.format(...), "\n")
+  os.exit(2, true)
+end
+
+local function parse(arguments)
+  local given, names, i = { threads = 2, seconds = 3 }, {}, 1
+  while i <= #arguments do
+    local key = arguments[i]:match("^%-%-(.*)$")
+    if not key then
+      names[#names + 1] = arguments[i]
+    else
+      if not given[key] then usage_error("unknown option --%s; options: --threads, --seconds", key) end
+      i = i + 1
+      local value = tonumber(arguments[i])
+      if not value or value <= 0 then usage_error("--%s: expected a number above 0, got %s", key, arguments[i]) end
+      given[key] = value
+    end
+    i = i + 1
+  end
+  local threads = math.tointeger(given.threads)
+  if not threads or threads > 256 then usage_error("--threads: expected a whole number from 1 to 256") end
+  for _, name in ipairs(names) do
+    if not configs[name] and name ~= "sgemm" then
+      usage_error("unknown config %s; one of %s, sgemm", name, table.concat(order, ", "))
+    end
+  end
+  return threads, given.seconds, #names > 0 and names or order
+end
+
+local threads, seconds, names = parse(arg)
+mg.set_threads(threads)
+for _, name in ipairs(names) do
+  if name == "sgemm" then run_sgemm(threads, seconds) else run_config(name, threads, seconds) end
+  io.stdout:flush()
+end

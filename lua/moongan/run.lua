@@ -1,0 +1,95 @@
+--- The folder that a training run leaves behind: losses as a table and as a curve, and whatever
+-- else is written into it.
+
+local run = {}
+
+local function shell_quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+--- Make a folder and those above it; an error names the folder that could not be made.
+function run.make_folder(path)
+  if path == "" or path:find("\0", 1, true) then
+    error(string.format("run folder: expected a path, got %q", path), 0)
+  end
+  if not os.execute("mkdir -p -- " .. shell_quote(path) .. " 2>/dev/null") then
+    error(string.format("run folder: %s cannot be made", path), 0)
+  end
+end
+
+--- Write a whole file: under a temporary name first, so that a reader never sees half of it.
+function run.write_file(path, text)
+  local temporary = path .. ".tmp"
+  local file, message = io.open(temporary, "wb")
+  if not file then error(message, 0) end
+  local written, why = file:write(text)
+  local closed, why_close = file:close()
+  if not (written and closed) then
+    os.remove(temporary)
+    error(string.format("%s: %s", path, why or why_close), 0)
+  end
+  local renamed, why_rename = os.rename(temporary, path)
+  if not renamed then
+    os.remove(temporary)
+    error(why_rename, 0)
+  end
+end
+
+local Table = {}
+Table.__index = Table
+
+local function cell(value)
+  if math.type(value) == "float" then return string.format("%.9g", value) end
+  return tostring(value)
+end
+
+--- A table of numbers (CSV) that grows by a row now and then, each of them flushed at once: one
+-- interrupted run loses at most the row being written.
+-- @param append  true: go on below the rows that are there
+function run.open_table(path, columns, append)
+  local file, message = io.open(path, append and "a" or "w")
+  if not file then error(message, 0) end
+  local self = setmetatable({ path = path, file = file }, Table)
+  if not append then self:row(columns) end
+  return self
+end
+
+--- Add a row: a list of values.
+function Table:row(values)
+  local cells = {}
+  for i, value in ipairs(values) do cells[i] = cell(value) end
+  local written, why = self.file:write(table.concat(cells, ","), "\n")
+  if written then written, why = self.file:flush() end
+  if not written then error(string.format("%s: %s", self.path, why), 0) end
+end
+
+function Table:close() self.file:close() end
+Table.__close = Table.close
+
+local function gnuplot_quote(text) return "'" .. text:gsub("'", "''") .. "'" end
+
+local LOSSES_PLOT = [[
+set datafile separator ","
+if (strstrt(GPVAL_TERMINALS, "pngcairo")) { set terminal pngcairo size 800,500 } else { set terminal png size 800,500 }
+set output %s
+set xlabel "iteration"
+set ylabel "loss"
+set grid
+set key top right
+plot %s every ::1 using 1:3 with lines linewidth 2 title "discriminator", \
+     "" every ::1 using 1:4 with lines linewidth 2 title "generator"
+]]
+
+--- Draw losses.csv of a run folder as losses.png, with gnuplot.
+-- @return true, or false and why there is no picture
+function run.plot_losses(folder)
+  if not os.execute("command -v gnuplot >/dev/null 2>&1") then
+    return false, "gnuplot is not installed (with it, losses.png shows the curves)"
+  end
+  local picture, temporary = folder .. "/losses.png", folder .. "/losses.png.tmp"
+  local gnuplot = io.popen("gnuplot 2>/dev/null", "w")
+  gnuplot:write(LOSSES_PLOT:format(gnuplot_quote(temporary), gnuplot_quote(folder .. "/losses.csv")))
+  if gnuplot:close() and os.rename(temporary, picture) then return true end
+  os.remove(temporary)
+  return false, "gnuplot could not draw losses.csv"
+end
+
+return run

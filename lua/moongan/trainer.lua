@@ -1,0 +1,336 @@
+--- The trainer: alternating updates of a discriminator and a generator, with everything a person
+-- wants to see of them.
+--
+--     local trainer = mg.gan.Trainer{
+--       generator = G, discriminator = D, data = mg.data.mnist{}, nz = 100,
+--       objective = "wasserstein", penalty = 10, n_critic = 5, out = "runs/first",
+--     }
+--     trainer:run{ epochs = 20 }
+--
+-- One iteration is n_critic updates of the discriminator, each on a fresh batch, and then one of
+-- the generator.
+
+local moongan = require "moongan"
+local gan = require "moongan.gan"
+local options = require "moongan.options"
+local progress = require "moongan.progress"
+local run_folder = require "moongan.run"
+
+local NAME = "mg.gan.Trainer"
+
+local known = {
+  generator = options.required("moongan.Layer"),     -- G(z), or G(z, y)
+  discriminator = options.required("moongan.Layer"), -- D(x), or D(x, y): scores before a sigmoid
+  data = options.required("any"),                    -- a data set, its batches, or function() -> images, labels
+  batch = options.integer(64, 1),                    -- images in a batch (of a data set)
+  nz = options.integer(100, 1),                      -- size of the noise
+  noise = options.optional("string", "callable"),    -- "normal" (default), "uniform" in [-1, 1), or function(n)
+  conditional = options.integer(nil, 2),             -- number of classes; G and D get one-hot labels
+  objective = options.optional("string", "table"),   -- a name or a table from mg.gan; default "nonsaturating"
+  penalty = options.optional("number", "callable"),  -- weight of the gradient penalty, or f(D, real, fake)
+  clip = options.number(nil, 0),                     -- D's weights are kept within [-clip, clip]
+  n_critic = options.integer(1, 1),                  -- updates of D in an iteration
+  optimizer_g = options.optional("moongan.Optimizer"), -- default Adam, lr = 2e-4, betas = { 0.5, 0.999 }
+  optimizer_d = options.optional("moongan.Optimizer"),
+  seed = options.integer(1, 0),                      -- of the order of batches
+  out = options.optional("string"),                  -- run folder; nothing is written where it is not given
+  log_every = options.integer(100, 1),               -- iterations between two rows of losses.csv
+  sample_every = options.integer(500, 0),            -- iterations between two sample grids; 0: only the last
+  grid = { 8, 8 },                                   -- rows and columns of a grid; conditional: rows are classes
+  range = { -1, 1 },                                 -- what black and white are in G's images
+  quiet = false,                                     -- print nothing
+}
+
+local Trainer = {}
+Trainer.__index = Trainer
+
+local function fail(...) error(NAME .. ": " .. string.format(...), 0) end
+
+local function find_objective(given)
+  if given == nil then return gan.nonsaturating end
+  if type(given) == "string" then
+    local objective = gan[given]
+    if type(objective) ~= "table" then
+      local names = {}
+      for name, value in pairs(gan) do
+        if type(value) == "table" then names[#names + 1] = name end
+      end
+      table.sort(names)
+      fail("option objective: expected one of %s, got %q", table.concat(names, ", "), given)
+    end
+    return objective
+  end
+  for _, key in ipairs{ "discriminator", "generator" } do
+    if type(given[key]) ~= "function" then
+      fail("option objective: expected a function at key %s, got %s", key, options.describe(given[key]))
+    end
+  end
+  return given
+end
+
+local function make_noise(given, nz)
+  if given == nil or given == "normal" then return function(n) return moongan.randn(n, nz) end end
+  if given == "uniform" then return function(n) return moongan.rand(n, nz) * 2 - 1 end end
+  if type(given) == "string" then
+    fail('option noise: expected "normal", "uniform" or a function, got %q', given)
+  end
+  return given
+end
+
+local function has_method(value, name)
+  local found, method = pcall(function() return value[name] end)
+  return found and method ~= nil
+end
+
+-- A function that gives the next batch, and how many of them make an epoch (nil: nobody knows).
+local function make_next_batch(o)
+  local data = o.data
+  if type(data) == "function" then return data end
+  local batches = data
+  if has_method(data, "batches") then
+    batches = data:batches(o.batch, { shuffle = true, drop_last = true, seed = o.seed })
+  elseif not has_method(data, "forever") then
+    fail("option data: expected a data set, its batches or a function, got %s", options.describe(data))
+  end
+  local advance, state, step = batches:forever()
+  return function()
+    local images, labels
+    step, images, labels = advance(state, step)
+    return images, labels
+  end, #batches
+end
+
+-- What is added to the discriminator's loss: f(D, real, fake), a scalar tensor.
+local function make_penalty(given)
+  if type(given) ~= "number" then return given end
+  local gradient_penalty = moongan.loss.gradient_penalty
+  return function(D, real, fake) return given * gradient_penalty(D, real, fake) end
+end
+
+--- A trainer of the networks and options given: see `known` above for what each means.
+-- Puts both networks in training mode.  Draws the noise of its sample grids at once.
+function Trainer.new(given)
+  local o = options.check(NAME, given, known, 3)
+  local self = setmetatable(o, Trainer)
+  self.objective = find_objective(o.objective)
+  self.noise = make_noise(o.noise, o.nz)
+  self.penalty = make_penalty(o.penalty)
+  self.next_batch, self.batches_per_epoch = make_next_batch(o)
+  self.parameters_g, self.parameters_d = self.generator:parameters(), self.discriminator:parameters()
+  local function adam(parameters) return moongan.optim.Adam(parameters, { lr = 2e-4, betas = { 0.5, 0.999 } }) end
+  self.optimizer_g = o.optimizer_g or adam(self.parameters_g)
+  self.optimizer_d = o.optimizer_d or adam(self.parameters_d)
+  if o.conditional then self.grid = { o.conditional, o.grid[2] } end
+  self.generator:train()
+  self.discriminator:train()
+  self.fixed_noise, self.fixed_labels = self:grid_inputs()
+  self.iteration, self.seconds = 0, 0
+  return self
+end
+
+-- ---- one iteration ---------------------------------------------------------------------------
+
+local function draw_batch(self)
+  local images, labels = self.next_batch()
+  local y
+  if self.conditional then
+    if not labels then fail("the data have no labels, which conditional = %d needs", self.conditional) end
+    y = moongan.one_hot(labels, self.conditional)
+  end
+  return images, y
+end
+
+local function checked(self, loss, whose)
+  local value = loss:item()
+  if value ~= value or value == math.huge or value == -math.huge then
+    fail("the %s's loss is %s in iteration %d; a lower learning rate may help", whose, value, self.iteration + 1)
+  end
+  return value
+end
+
+-- One update of the discriminator on a batch; returns the loss (a number) and the labels used.
+local function update_discriminator(self)
+  local G, D = self.generator, self.discriminator
+  local real, y = draw_batch(self)
+  local fake = moongan.no_grad(G, self.noise(real:size(1)), y)
+  local loss = self.objective.discriminator(D(real, y), D(fake, y))
+  if self.penalty then
+    local score = y and function(x) return D(x, y) end or D
+    loss = loss + self.penalty(score, real, fake)
+  end
+  local value = checked(self, loss, "discriminator")
+  self.optimizer_d:zero_grad()
+  loss:backward()
+  self.optimizer_d:step()
+  if self.clip then
+    for _, parameter in ipairs(self.parameters_d) do parameter:clamp_(-self.clip, self.clip) end
+  end
+  return value, real:size(1), y
+end
+
+-- One update of the generator, for n images of the classes y.  Gradients stop at the generator's
+-- parameters: the discriminator's get none.
+local function update_generator(self, n, y)
+  local loss = self.objective.generator(self.discriminator(self.generator(self.noise(n), y), y))
+  local value = checked(self, loss, "generator")
+  self.optimizer_g:zero_grad()
+  loss:backward{ inputs = self.parameters_g }
+  self.optimizer_g:step()
+  return value
+end
+
+--- One iteration.  The generator is asked for as many images, of the same classes, as the last
+-- batch had, so classes come as often as in the data.
+-- @return the discriminator's loss (mean over its updates) and the generator's, as numbers
+-- @error where a loss is not finite, before anything is changed by it
+function Trainer:step()
+  local sum, n, y = 0, nil, nil
+  for _ = 1, self.n_critic do
+    local value
+    value, n, y = update_discriminator(self)
+    sum = sum + value
+  end
+  local g_loss = update_generator(self, n, y)
+  self.iteration = self.iteration + 1
+  return sum / self.n_critic, g_loss
+end
+
+-- ---- samples ---------------------------------------------------------------------------------
+
+-- Noise and labels of the sample grid.  Conditional: a row for each class, the same noise in
+-- every row.
+function Trainer:grid_inputs()
+  local rows, columns = self.grid[1], self.grid[2]
+  if not self.conditional then return self.noise(rows * columns) end
+  local noise, labels = self.noise(columns), {}
+  local repeated = {}
+  for row = 1, rows do
+    repeated[row] = noise
+    for _ = 1, columns do labels[#labels + 1] = row end
+  end
+  return moongan.cat(repeated, 1), moongan.tensor(labels)
+end
+
+--- Images by the generator, in evaluation mode and without recording.
+-- @param noise   a tensor (n, nz), or a number of images to draw noise for
+-- @param labels  conditional trainers: a tensor (n) of class numbers, or one class number
+-- @return a tensor of n images
+function Trainer:sample(noise, labels)
+  if type(noise) == "number" then noise = self.noise(noise) end
+  local y
+  if self.conditional then
+    if type(labels) == "number" then labels = moongan.full({ noise:size(1) }, labels) end
+    if labels == nil then fail("sample: expected labels (conditional = %d), got nil", self.conditional) end
+    y = moongan.one_hot(labels, self.conditional)
+  end
+  self.generator:eval()
+  local images = moongan.no_grad(self.generator, noise, y)
+  self.generator:train()
+  return images
+end
+
+--- Write the sample grid, always of the same noise, as a PNG file.
+function Trainer:save_grid(path)
+  local images = self:sample(self.fixed_noise, self.fixed_labels)
+  moongan.image.save_grid(path, images, { columns = self.grid[2], range = self.range })
+end
+
+-- ---- a run -----------------------------------------------------------------------------------
+
+-- Sums of losses since the last row of the log.
+local Means = {}
+Means.__index = Means
+
+local function new_means() return setmetatable({ n = 0, d = 0, g = 0 }, Means) end
+
+function Means:add(d, g) self.n, self.d, self.g = self.n + 1, self.d + d, self.g + g end
+
+function Means:take()
+  local d, g = self.d / self.n, self.g / self.n
+  self.n, self.d, self.g = 0, 0, 0
+  return d, g
+end
+
+local function epoch_of(self)
+  return self.batches_per_epoch and self.iteration * self.n_critic / self.batches_per_epoch or 0
+end
+
+local function open_log(self)
+  if not self.out then return nil end
+  run_folder.make_folder(self.out)
+  if self.sample_every > 0 then run_folder.make_folder(self.out .. "/samples") end
+  local columns = { "iteration", "epoch", "d_loss", "g_loss", "seconds" }
+  return run_folder.open_table(self.out .. "/losses.csv", columns, self.iteration > 0)
+end
+
+local function save_sample(self)
+  if self.out and self.sample_every > 0 and self.iteration % self.sample_every == 0 then
+    self:save_grid(string.format("%s/samples/%07d.png", self.out, self.iteration))
+  end
+end
+
+local function finish_folder(self)
+  if not self.out then return end
+  self:save_grid(self.out .. "/samples.png")
+  local drawn, why = run_folder.plot_losses(self.out)
+  if not (drawn or self.quiet) then print("No losses.png: " .. why) end
+end
+
+-- The number of the last iteration that the limits allow (nil: time alone decides).
+local function last_iteration(self, limits)
+  local last = limits.iterations and self.iteration + limits.iterations
+  if limits.epochs then
+    if not self.batches_per_epoch then fail("run: epochs need a data set; give iterations or seconds") end
+    local by_epochs = self.iteration + math.ceil(limits.epochs * self.batches_per_epoch / self.n_critic)
+    last = math.min(last or by_epochs, by_epochs)
+  end
+  return last
+end
+
+local function new_report(self, last, seconds)
+  if self.quiet then return nil end
+  return progress.new{ total = last, seconds = seconds, clock = moongan.clock, terminal = progress.is_terminal() }
+end
+
+--- Train until the first of the limits given is reached, then write the last sample grid and the
+-- picture of the losses.  May be called again to go on.
+-- With `out`, the folder gets losses.csv (iteration, epoch, the mean of both losses since the row
+-- above, seconds of training), losses.png, samples.png and samples/ITERATION.png.
+-- @param limits  iterations, epochs (passes over the data), seconds; at least one
+-- @return a table: iteration, seconds, d_loss and g_loss (means over the last rows of the log)
+function Trainer:run(limits)
+  limits = options.check("mg.gan.Trainer.run", limits, {
+    iterations = options.integer(nil, 0), epochs = options.number(nil, 0), seconds = options.number(nil, 0),
+  })
+  local last = last_iteration(self, limits)
+  if not (last or limits.seconds) then fail("run: expected iterations, epochs or seconds, got none of them") end
+  local log <close> = open_log(self)
+  local report = new_report(self, last, limits.seconds)
+  local clock, logged, shown = moongan.clock, new_means(), new_means()
+  local began = clock()
+  local before, d_mean, g_mean = self.seconds, nil, nil
+  local function write_row()
+    d_mean, g_mean = logged:take()
+    if log then log:row{ self.iteration, epoch_of(self), d_mean, g_mean, self.seconds } end
+  end
+  local function note()
+    if shown.n == 0 then return "" end
+    return string.format("D %.4f  G %.4f", shown:take())
+  end
+  save_sample(self)
+  while not (last and self.iteration >= last) and not (limits.seconds and clock() - began >= limits.seconds) do
+    local d_loss, g_loss = self:step()
+    self.seconds = before + clock() - began
+    logged:add(d_loss, g_loss)
+    shown:add(d_loss, g_loss)
+    if self.iteration % self.log_every == 0 then write_row() end
+    save_sample(self)
+    if report and report:due() then report:show(self.iteration, note()) end
+  end
+  if logged.n > 0 then write_row() end
+  if report then report:finish(self.iteration, note()) end
+  finish_folder(self)
+  return { iteration = self.iteration, seconds = self.seconds, d_loss = d_mean, g_loss = g_mean }
+end
+
+return Trainer

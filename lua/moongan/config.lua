@@ -22,11 +22,17 @@ local words = { ["true"] = true, yes = true, ["1"] = true, ["false"] = false, no
 
 -- The value that `text` stands for, or nil and what was expected.
 local function read_value(row, text)
-  local kind, value = kind_of(row[2]), nil
-  if kind == "whole number" then value = math.tointeger(tonumber(text))
-  elseif kind == "number" then value = tonumber(text)
-  elseif kind == "boolean" then value = words[text:lower()]
-  else value = text end
+  local kind = kind_of(row[2])
+  local value
+  if kind == "whole number" then
+    value = math.tointeger(tonumber(text))
+  elseif kind == "number" then
+    value = tonumber(text)
+  elseif kind == "boolean" then
+    value = words[text:lower()]
+  else
+    value = text
+  end
   if value == nil or value ~= value then return nil, kind == "boolean" and "true or false" or "a " .. kind end
   if row.min and value < row.min then return nil, "at least " .. row.min end
   if row.max and value > row.max then return nil, "at most " .. row.max end

@@ -4,7 +4,6 @@
 local moongan = require "moongan"
 local config = require "moongan.config"
 local progress = require "moongan.progress"
-local run_folder = require "moongan.run"
 
 local experiment = {}
 
@@ -52,8 +51,8 @@ end
 local function write_config(o, rows)
   local lines = {}
   for i, row in ipairs(rows) do lines[i] = row[1] .. "=" .. tostring(o[row[1]]) end
-  run_folder.make_folder(o.out)
-  run_folder.write_file(o.out .. "/config.txt", table.concat(lines, "\n") .. "\n")
+  moongan.file.make_folder(o.out)
+  moongan.file.write(o.out .. "/config.txt", table.concat(lines, "\n") .. "\n")
 end
 
 --- Build what a definition describes, with the values o of its rows.

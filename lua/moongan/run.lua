@@ -1,37 +1,6 @@
---- The folder that a training run leaves behind: losses as a table and as a curve, and whatever
--- else is written into it.
+--- What a training run leaves behind beside its samples: losses as a table and as a curve.
 
 local run = {}
-
-local function shell_quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
-
---- Make a folder and those above it; an error names the folder that could not be made.
-function run.make_folder(path)
-  if path == "" or path:find("\0", 1, true) then
-    error(string.format("run folder: expected a path, got %q", path), 0)
-  end
-  if not os.execute("mkdir -p -- " .. shell_quote(path) .. " 2>/dev/null") then
-    error(string.format("run folder: %s cannot be made", path), 0)
-  end
-end
-
---- Write a whole file: under a temporary name first, so that a reader never sees half of it.
-function run.write_file(path, text)
-  local temporary = path .. ".tmp"
-  local file, message = io.open(temporary, "wb")
-  if not file then error(message, 0) end
-  local written, why = file:write(text)
-  local closed, why_close = file:close()
-  if not (written and closed) then
-    os.remove(temporary)
-    error(string.format("%s: %s", path, why or why_close), 0)
-  end
-  local renamed, why_rename = os.rename(temporary, path)
-  if not renamed then
-    os.remove(temporary)
-    error(why_rename, 0)
-  end
-end
 
 local Table = {}
 Table.__index = Table

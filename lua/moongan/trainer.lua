@@ -257,8 +257,8 @@ end
 
 local function open_log(self)
   if not self.out then return nil end
-  run_folder.make_folder(self.out)
-  if self.sample_every > 0 then run_folder.make_folder(self.out .. "/samples") end
+  moongan.file.make_folder(self.out)
+  if self.sample_every > 0 then moongan.file.make_folder(self.out .. "/samples") end
   local columns = { "iteration", "epoch", "d_loss", "g_loss", "seconds" }
   return run_folder.open_table(self.out .. "/losses.csv", columns, self.iteration > 0)
 end

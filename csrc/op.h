@@ -72,7 +72,7 @@ typedef struct mg_node {
 struct mg_op {
   const char *name;
   /* What Lua passes, comma-separated: "x" is a tensor; "x?" an optional one; "xs: tensors" a list;
-   * "slope: number = 0.01", "start: index", "length: integer", "dim: dim", "dim: dim?" (absent:
+   * "slope: number = 0.01", "start: index", "length: integer", "index: indices" (a tensor), "dim: dim", "dim: dim?" (absent:
    * -1, all of them), "keepdim: boolean = false", "shape: shape", "dims: dims". */
   const char *signature;
   unsigned saves;
@@ -107,6 +107,10 @@ mg_tensor *mg_apply(mg_op_id id, mg_tensor *const *in, int n, const mg_attrs *at
 bool mg_recording(void);
 bool mg_set_recording(bool on); /* returns what it was */
 
+/* Whether t may be changed in place now: false with an error set for a tensor that is part of a
+ * graph while recording is on.  Counts the change, so that a tape that saved t notices it. */
+bool mg_inplace_allowed(mg_tensor *t, const char *function);
+
 /* For vjps. */
 bool mg_wants(const mg_node *node, int i);
 /* Saved input i, part of its graph; NULL with an error that names the operation if it was freed
@@ -126,6 +130,7 @@ void mg_node_free_saved(mg_node *node);
 
 /* Shape rules used by more than one family. */
 bool mg_shape_same(const mg_call *call, mg_shape *result);      /* as input 0 */
+bool mg_shape_pair(const mg_call *call, mg_shape *result);      /* inputs 0 and 1 of one shape */
 bool mg_shape_broadcast(const mg_call *call, mg_shape *result); /* NumPy's rule over all inputs */
 
 /* ---- C wrappers, one an operation; see ops.def for what each computes ---------------------- */
@@ -149,12 +154,17 @@ mg_tensor *mg_tanh(mg_tensor *x);
 mg_tensor *mg_sigmoid(mg_tensor *x);
 mg_tensor *mg_relu(mg_tensor *x);
 mg_tensor *mg_leaky_relu(mg_tensor *x, double slope);
-mg_tensor *mg_elu(mg_tensor *x, double alpha);
-mg_tensor *mg_selu(mg_tensor *x);
+mg_tensor *mg_elu(mg_tensor *x, double alpha, double scale);
 mg_tensor *mg_gelu(mg_tensor *x);
 mg_tensor *mg_silu(mg_tensor *x);
 mg_tensor *mg_softplus(mg_tensor *x);
-mg_tensor *mg_log_sigmoid(mg_tensor *x);
+mg_tensor *mg_clamp_grad(mg_tensor *g, mg_tensor *x, double low, double high);
+mg_tensor *mg_tanh_grad(mg_tensor *g, mg_tensor *y);
+mg_tensor *mg_sigmoid_grad(mg_tensor *g, mg_tensor *y);
+mg_tensor *mg_relu_grad(mg_tensor *g, mg_tensor *y);
+mg_tensor *mg_leaky_relu_grad(mg_tensor *g, mg_tensor *y, double slope);
+mg_tensor *mg_selu(mg_tensor *x);        /* elu with the constants of Klambauer 2017 */
+mg_tensor *mg_log_sigmoid(mg_tensor *x); /* -softplus(-x) */
 
 /* op_binary.c */
 mg_tensor *mg_add(mg_tensor *a, mg_tensor *b);
@@ -196,6 +206,7 @@ mg_tensor *mg_transpose(mg_tensor *x, int a, int b);
 mg_tensor *mg_narrow(mg_tensor *x, int dim, int64_t start, int64_t length);
 mg_tensor *mg_pad(mg_tensor *x, int dim, int64_t before, int64_t after); /* zeros around one dimension */
 mg_tensor *mg_select(mg_tensor *x, int dim, int64_t index);
+mg_tensor *mg_unsqueeze(mg_tensor *x, int dim); /* a new dimension of size 1 */
 mg_tensor *mg_cat(mg_tensor *const *xs, int n, int dim);
 mg_tensor *mg_stack(mg_tensor *const *xs, int n, int dim);
 mg_tensor *mg_flip(mg_tensor *x, int dim);
@@ -210,12 +221,15 @@ mg_tensor *mg_one_hot(mg_tensor *index, int64_t classes);
 /* op_softmax.c */
 mg_tensor *mg_softmax(mg_tensor *x, int dim);
 mg_tensor *mg_log_softmax(mg_tensor *x, int dim);
+mg_tensor *mg_logsumexp(mg_tensor *x, int dim, bool keepdim);
 
 /* op_norm.c */
 /* (x - mean) / sqrt(var + eps) * gamma + beta over all but the last dimension, with the batch's
  * own moments, which `moments` (2, C), as mg_moments gives them, holds already.  The derivative
  * treats them as functions of x. */
 mg_tensor *mg_batch_norm(mg_tensor *x, mg_tensor *gamma, mg_tensor *beta, mg_tensor *moments, double eps);
+/* All its gradients in one pass, packed: (rows + 2, C), those of x, then gamma's, then beta's. */
+mg_tensor *mg_batch_norm_grad(mg_tensor *g, mg_tensor *x, mg_tensor *gamma, mg_tensor *moments, double eps);
 /* Rows: mean and biased variance of each feature over all but the last dimension; (2, C). */
 mg_tensor *mg_moments(mg_tensor *x);
 

@@ -4,6 +4,123 @@
 
 #include "op.h"
 
+/* ---- elementwise, products, reductions, norms (ops.def) ------------------------------------------ */
+
+/* op_unary.c */
+bool mg_forward_exp(mg_call *call);
+void mg_vjp_exp(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_log(mg_call *call);
+void mg_vjp_log(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_affine(mg_call *call);
+void mg_vjp_affine(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_sqrt(mg_call *call);
+void mg_vjp_sqrt(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_abs(mg_call *call);
+void mg_vjp_abs(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_sign(mg_call *call);
+bool mg_forward_square(mg_call *call);
+void mg_vjp_square(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_reciprocal(mg_call *call);
+void mg_vjp_reciprocal(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_pow_scalar(mg_call *call);
+void mg_vjp_pow_scalar(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_shape_clamp(const mg_call *call, mg_shape *result);
+bool mg_forward_clamp(mg_call *call);
+void mg_vjp_clamp(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_clamp_grad(mg_call *call);
+void mg_vjp_clamp_grad(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_erf(mg_call *call);
+void mg_vjp_erf(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_sin(mg_call *call);
+void mg_vjp_sin(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_cos(mg_call *call);
+void mg_vjp_cos(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+
+/* op_activation.c */
+bool mg_forward_tanh(mg_call *call);
+void mg_vjp_tanh(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_tanh_grad(mg_call *call);
+void mg_vjp_tanh_grad(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_sigmoid(mg_call *call);
+void mg_vjp_sigmoid(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_sigmoid_grad(mg_call *call);
+void mg_vjp_sigmoid_grad(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_relu(mg_call *call);
+void mg_vjp_relu(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_relu_grad(mg_call *call);
+void mg_vjp_relu_grad(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_shape_leaky_relu(const mg_call *call, mg_shape *result);
+bool mg_forward_leaky_relu(mg_call *call);
+void mg_vjp_leaky_relu(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_leaky_relu_grad(mg_call *call);
+void mg_vjp_leaky_relu_grad(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_shape_elu(const mg_call *call, mg_shape *result);
+bool mg_forward_elu(mg_call *call);
+void mg_vjp_elu(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_gelu(mg_call *call);
+void mg_vjp_gelu(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_silu(mg_call *call);
+void mg_vjp_silu(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_softplus(mg_call *call);
+void mg_vjp_softplus(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+
+/* op_binary.c */
+bool mg_forward_add(mg_call *call);
+void mg_vjp_add(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_sub(mg_call *call);
+void mg_vjp_sub(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_mul(mg_call *call);
+void mg_vjp_mul(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_div(mg_call *call);
+void mg_vjp_div(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_pow(mg_call *call);
+void mg_vjp_pow(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_maximum(mg_call *call);
+void mg_vjp_maximum(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_minimum(mg_call *call);
+void mg_vjp_minimum(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_eq(mg_call *call);
+bool mg_forward_ne(mg_call *call);
+bool mg_forward_lt(mg_call *call);
+bool mg_forward_le(mg_call *call);
+bool mg_forward_gt(mg_call *call);
+bool mg_forward_ge(mg_call *call);
+bool mg_forward_where(mg_call *call);
+void mg_vjp_where(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+
+/* op_matmul.c */
+bool mg_shape_matmul(const mg_call *call, mg_shape *result);
+bool mg_forward_matmul(mg_call *call);
+void mg_vjp_matmul(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_shape_linear(const mg_call *call, mg_shape *result);
+bool mg_forward_linear(mg_call *call);
+void mg_vjp_linear(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+mg_tensor *mg_compose_linear(mg_tensor *const *in, int n, const mg_attrs *attrs);
+
+/* op_reduce.c */
+bool mg_shape_reduce(const mg_call *call, mg_shape *result);
+bool mg_forward_sum(mg_call *call);
+void mg_vjp_sum(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_forward_mean(mg_call *call);
+void mg_vjp_mean(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_shape_sum_to(const mg_call *call, mg_shape *result);
+bool mg_forward_sum_to(mg_call *call);
+void mg_vjp_sum_to(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_shape_arg(const mg_call *call, mg_shape *result);
+bool mg_forward_argmax(mg_call *call);
+bool mg_forward_argmin(mg_call *call);
+
+/* op_norm.c */
+bool mg_shape_moments(const mg_call *call, mg_shape *result);
+bool mg_forward_moments(mg_call *call);
+bool mg_shape_batch_norm(const mg_call *call, mg_shape *result);
+bool mg_forward_batch_norm(mg_call *call);
+void mg_vjp_batch_norm(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+mg_tensor *mg_compose_batch_norm(mg_tensor *const *in, int n, const mg_attrs *attrs);
+bool mg_shape_batch_norm_grad(const mg_call *call, mg_shape *result);
+bool mg_forward_batch_norm_grad(mg_call *call);
+mg_tensor *mg_compose_batch_norm_grad(mg_tensor *const *in, int n, const mg_attrs *attrs);
+
 /* ---- shape, index and softmax operations (ops_shape.def) --------------------------------------- */
 
 /* op_shape.c */

@@ -24,4 +24,7 @@ void mg_parallel_ranges(int64_t n, int64_t grain, mg_range *body, void *argument
 int mg_threads(void);
 void mg_set_threads(int count); /* 1 .. 256 */
 
+/* End the pool's threads (the next parallel job starts them again): before the library unloads. */
+void mg_parallel_stop(void);
+
 #endif

@@ -43,6 +43,9 @@ mg_tensor *mg_detach(const mg_tensor *t);
 mg_tensor *mg_retain(mg_tensor *t); /* NULL-safe; returns t */
 void mg_release(mg_tensor *t);      /* NULL-safe */
 
+/* Give the spare structs of released tensors back to the system. */
+void mg_tensor_trim(void);
+
 bool mg_same_shape(const mg_tensor *a, const mg_tensor *b);
 
 /* "(64, 100)"; the text lives in one of a few rotating buffers, good for one message. */

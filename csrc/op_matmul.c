@@ -1,0 +1,113 @@
+/* Matrix products; each vjp is made of the other partials of the same trilinear form. */
+#include <string.h>
+
+#include "elementwise.h"
+#include "gemm.h"
+#include "op_rows.h"
+#include "parallel.h"
+
+/* ---- matmul -------------------------------------------------------------------------------- */
+
+/* Rows and columns of operand `t` as the product sees it. */
+static int64_t rows_of(const mg_tensor *t, bool transposed) { return t->shape[t->ndim - (transposed ? 1 : 2)]; }
+static int64_t columns_of(const mg_tensor *t, bool transposed) { return t->shape[t->ndim - (transposed ? 2 : 1)]; }
+
+bool mg_shape_matmul(const mg_call *call, mg_shape *result) {
+  const mg_tensor *a = call->in[0], *b = call->in[1];
+  bool ta = call->attrs->integer[0], tb = call->attrs->integer[1];
+  if (a->ndim < 2 || a->ndim != b->ndim)
+    return mg_fail("expected two matrices, or two batches of them, got %s and %s", mg_tensor_text(a),
+                   mg_tensor_text(b)),
+           false;
+  bool fits = columns_of(a, ta) == rows_of(b, tb);
+  for (int i = 0; i < a->ndim - 2; i++) fits &= a->shape[i] == b->shape[i];
+  if (!fits)
+    return mg_fail("shapes %s%s and %s%s do not fit a matrix product", mg_tensor_text(a), ta ? " transposed" : "",
+                   mg_tensor_text(b), tb ? " transposed" : ""),
+           false;
+  mg_shape_same(call, result);
+  result->size[a->ndim - 2] = rows_of(a, ta);
+  result->size[a->ndim - 1] = columns_of(b, tb);
+  return true;
+}
+
+bool mg_forward_matmul(mg_call *call) {
+  const mg_tensor *a = call->in[0], *b = call->in[1];
+  bool ta = call->attrs->integer[0], tb = call->attrs->integer[1];
+  int64_t m = rows_of(a, ta), k = columns_of(a, ta), n = columns_of(b, tb), batch = 1;
+  for (int i = 0; i < a->ndim - 2; i++) batch *= a->shape[i];
+  for (int64_t i = 0; i < batch; i++)
+    mg_gemm(ta, tb, m, n, k, a->data + i * m * k, a->shape[a->ndim - 1], b->data + i * k * n, b->shape[b->ndim - 1], 0,
+            call->out->data + i * m * n, n);
+  return true;
+}
+
+mg_tensor *mg_matmul(mg_tensor *a, mg_tensor *b, bool ta, bool tb) {
+  mg_attrs attrs = {.integer = {ta, tb}};
+  return mg_apply(MG_OP_matmul, (mg_tensor *[]){a, b}, 2, &attrs);
+}
+
+void mg_vjp_matmul(mg_node *node, mg_tensor *g, mg_tensor **gradient) {
+  bool ta = node->attrs.integer[0], tb = node->attrs.integer[1];
+  if (mg_wants(node, 0)) {
+    mg_tensor *b = mg_input(node, 1);
+    gradient[0] = ta ? mg_matmul(b, g, tb, true) : mg_matmul(g, b, false, !tb);
+  }
+  if (mg_wants(node, 1)) {
+    mg_tensor *a = mg_input(node, 0);
+    gradient[1] = tb ? mg_matmul(g, a, true, ta) : mg_matmul(a, g, !ta, false);
+  }
+}
+
+/* ---- linear: rows of x by a weight, plus a bias ------------------------------------------------- */
+
+bool mg_shape_linear(const mg_call *call, mg_shape *result) {
+  const mg_tensor *x = call->in[0], *weight = call->in[1], *bias = call->in[2];
+  if (weight->ndim != 2) return mg_fail("expected a weight (in, out), got %s", mg_tensor_text(weight)), false;
+  if (x->ndim < 1 || x->shape[x->ndim - 1] != weight->shape[0])
+    return mg_fail("expected %lld features, got %s", (long long)weight->shape[0], mg_tensor_text(x)), false;
+  if (bias && (bias->ndim != 1 || bias->shape[0] != weight->shape[1]))
+    return mg_fail("expected a bias (%lld,), got %s", (long long)weight->shape[1], mg_tensor_text(bias)), false;
+  mg_shape_same(call, result);
+  result->size[x->ndim - 1] = weight->shape[1];
+  return true;
+}
+
+bool mg_forward_linear(mg_call *call) {
+  const mg_tensor *x = call->in[0], *weight = call->in[1], *bias = call->in[2];
+  int64_t in = weight->shape[0], out = weight->shape[1], rows = in ? x->numel / in : call->out->numel / MG_MAX(out, 1);
+  for (int64_t i = 0; bias && i < rows; i++) memcpy(call->out->data + i * out, bias->data, (size_t)out * sizeof(real));
+  mg_gemm(false, false, rows, out, in, x->data, in, weight->data, out, bias ? 1 : 0, call->out->data, out);
+  return true;
+}
+
+mg_tensor *mg_linear(mg_tensor *x, mg_tensor *weight, mg_tensor *bias) {
+  if (!x || !weight) return NULL;
+  return mg_apply(MG_OP_linear, (mg_tensor *[]){x, weight, bias}, 3, NULL);
+}
+
+/* x as a matrix: one row for each position of its leading dimensions. */
+static mg_tensor *as_rows(mg_tensor *x, int64_t features) {
+  if (!x || x->ndim == 2) return x;
+  return mg_reshape(x, 2, (int64_t[]){features ? x->numel / features : 0, features});
+}
+
+mg_tensor *mg_compose_linear(mg_tensor *const *in, int n, const mg_attrs *attrs) {
+  (void)n, (void)attrs;
+  const mg_tensor *x = in[0], *weight = in[1];
+  mg_tensor *y = mg_matmul(as_rows(in[0], weight->shape[0]), in[1], false, false);
+  int64_t shape[MG_MAX_DIM];
+  memcpy(shape, x->shape, sizeof shape);
+  shape[x->ndim - 1] = weight->shape[1];
+  y = mg_reshape(y, x->ndim, shape);
+  return in[2] ? mg_add(y, in[2]) : y;
+}
+
+void mg_vjp_linear(mg_node *node, mg_tensor *g, mg_tensor **gradient) {
+  mg_tensor *x = mg_input(node, 0), *weight = mg_input(node, 1);
+  if (!x || !weight) return;
+  mg_tensor *rows = as_rows(g, weight->shape[1]);
+  if (mg_wants(node, 0)) gradient[0] = mg_reshape(mg_matmul(rows, weight, false, true), x->ndim, x->shape);
+  if (mg_wants(node, 1)) gradient[1] = mg_matmul(as_rows(x, weight->shape[0]), rows, true, false);
+  if (mg_wants(node, 2)) gradient[2] = mg_sum(rows, 0, false);
+}

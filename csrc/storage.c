@@ -1,0 +1,107 @@
+#include "storage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Size classes: four a power of two, from 64 bytes up, so a block wastes at most a fifth of
+ * itself.  Free blocks of a class form a list through their first word. */
+#define SMALLEST 6
+#define CLASSES ((48 - SMALLEST) * 4)
+
+typedef struct block {
+  struct block *next;
+} block;
+
+static _Thread_local block *cache[CLASSES];
+static _Thread_local mg_memory_stats stats;
+static _Thread_local mg_storage *headers; /* free mg_storage structs, linked through bytes */
+
+mg_memory_stats *mg_memory(void) { return &stats; }
+
+/* The class that holds `bytes`, or -1 where none does. */
+static int class_of(size_t bytes, size_t *capacity) {
+  if (bytes <= (size_t)1 << SMALLEST) return *capacity = (size_t)1 << SMALLEST, 0;
+  int power = 63 - __builtin_clzll((unsigned long long)bytes - 1); /* 2^power < bytes <= 2^(power+1) */
+  if (power >= 47) return -1;
+  size_t step = MG_MAX((size_t)1 << power >> 2, (size_t)64);
+  size_t steps = (bytes - ((size_t)1 << power) + step - 1) / step;
+  *capacity = ((size_t)1 << power) + steps * step;
+  return (power - SMALLEST) * 4 + (int)steps;
+}
+
+static void *block_get(size_t bytes, size_t *capacity) {
+  int class = class_of(bytes, capacity);
+  if (class < 0) return mg_fail_memory(bytes);
+  block *found = cache[class];
+  if (found) {
+    cache[class] = found->next;
+    stats.cached_bytes -= *capacity;
+  } else {
+    stats.system_requests++;
+    found = aligned_alloc(64, *capacity);
+    if (!found) {
+      mg_storage_trim();
+      found = aligned_alloc(64, *capacity);
+      if (!found) return mg_fail_memory(bytes);
+    }
+  }
+  stats.live_bytes += *capacity;
+  if (stats.live_bytes > stats.peak_bytes) stats.peak_bytes = stats.live_bytes;
+  return found;
+}
+
+static void block_put(void *bytes, size_t capacity) {
+  size_t same;
+  int class = class_of(capacity, &same);
+  block *freed = bytes;
+  freed->next = cache[class];
+  cache[class] = freed;
+  stats.live_bytes -= capacity;
+  stats.cached_bytes += capacity;
+}
+
+mg_storage *mg_storage_new(size_t bytes) {
+  size_t capacity;
+  void *memory = block_get(bytes, &capacity);
+  if (!memory) return NULL;
+  mg_storage *storage = headers;
+  if (storage)
+    headers = storage->bytes;
+  else if (!(storage = malloc(sizeof *storage))) {
+    block_put(memory, capacity);
+    return mg_fail_memory(sizeof *storage);
+  }
+  *storage = (mg_storage){.bytes = memory, .capacity = capacity, .refs = 1};
+  return storage;
+}
+
+void mg_storage_retain(mg_storage *storage) { storage->refs++; }
+
+void mg_storage_release(mg_storage *storage) {
+  if (!storage || --storage->refs) return;
+  block_put(storage->bytes, storage->capacity);
+  storage->bytes = headers;
+  headers = storage;
+}
+
+void *mg_scratch_get(size_t bytes, size_t *capacity) { return block_get(bytes, capacity); }
+
+void mg_scratch_put(void *bytes, size_t capacity) {
+  if (bytes) block_put(bytes, capacity);
+}
+
+void mg_storage_trim(void) {
+  for (int class = 0; class < CLASSES; class ++) {
+    while (cache[class]) {
+      block *next = cache[class]->next;
+      free(cache[class]);
+      cache[class] = next;
+    }
+  }
+  stats.cached_bytes = 0;
+  while (headers) {
+    mg_storage *next = headers->bytes;
+    free(headers);
+    headers = next;
+  }
+}

@@ -1,0 +1,244 @@
+/* core.dataset: examples in memory and batches of them.  lua/moongan/data.lua wraps these; here
+ * every argument is given, and examples and classes count from 1. */
+#include "bind.h"
+
+#include "dataset.h"
+#include "random.h"
+
+/* Examples picked out of a data set of `source` of them. */
+#define PICKS "moongan.Picks"
+
+typedef struct picks {
+  int64_t count, source;
+  mg_pick pick[];
+} picks;
+
+/* ---- arguments ----------------------------------------------------------------------------- */
+
+static mg_dataset **new_box(lua_State *L) {
+  mg_dataset **box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = NULL;
+  luaL_setmetatable(L, MG_DATASET);
+  return box;
+}
+
+/* Put a new data set in its box, on top of the stack, or raise what kept it from being made. */
+static int return_dataset(lua_State *L, size_t mark, const char *function, mg_dataset **box, mg_dataset *set) {
+  *box = set;
+  if (!set) mg_fail_prefix("%s: ", function);
+  mgl_check(L, mark);
+  return 1;
+}
+
+static const mg_dataset *check_dataset(lua_State *L, int index, const char *function) {
+  mg_dataset **box = luaL_testudata(L, index, MG_DATASET);
+  if (!box || !*box) mgl_bad_argument(L, function, index, "dataset", "a data set");
+  return *box;
+}
+
+static const picks *check_picks(lua_State *L, int index, const char *function, const mg_dataset *set) {
+  const picks *p = luaL_testudata(L, index, PICKS);
+  if (!p || p->source != set->n) mgl_bad_argument(L, function, index, "picks", "picks made for this data set");
+  return p;
+}
+
+static const mg_dataset *check_labelled(lua_State *L, int index, const char *function) {
+  const mg_dataset *set = check_dataset(L, index, function);
+  if (!set->label) luaL_error(L, "%s: expected a data set with labels, this one has none", function);
+  return set;
+}
+
+/* ---- making data sets ---------------------------------------------------------------------- */
+
+/* dataset.idx(images, labels or nil, classes (0: any)) */
+static int dataset_idx(lua_State *L) {
+  static const char *const name = "mg.data.idx";
+  const char *images = mgl_check_string(L, 1, name, "images");
+  const char *labels = lua_isnil(L, 2) ? NULL : mgl_check_string(L, 2, name, "labels");
+  const int64_t classes = mgl_check_integer(L, 3, name, "classes", 0, INT32_MAX);
+  mg_dataset **box = new_box(L);
+  const size_t mark = mg_pool_mark();
+  return return_dataset(L, mark, name, box, mg_dataset_from_idx(images, labels, classes));
+}
+
+/* dataset.from_tensor(examples, labels or nil) */
+static int dataset_from_tensor(lua_State *L) {
+  static const char *const name = "mg.data.from_tensor";
+  const mg_tensor *examples = mgl_check_tensor(L, 1, name, "examples");
+  const mg_tensor *labels = lua_isnil(L, 2) ? NULL : mgl_check_tensor(L, 2, name, "labels");
+  mg_dataset **box = new_box(L);
+  const size_t mark = mg_pool_mark();
+  return return_dataset(L, mark, name, box, mg_dataset_from_tensor(examples, labels));
+}
+
+/* dataset.subset(dataset, picks) */
+static int dataset_subset(lua_State *L) {
+  static const char *const name = "subset";
+  const mg_dataset *set = check_dataset(L, 1, name);
+  const picks *p = check_picks(L, 2, name, set);
+  if (p->count == 0) return luaL_error(L, "%s: expected at least one example, got none", name);
+  mg_dataset **box = new_box(L);
+  const size_t mark = mg_pool_mark();
+  return return_dataset(L, mark, name, box, mg_dataset_subset(set, p->pick, p->count));
+}
+
+static int dataset_gc(lua_State *L) {
+  mg_dataset **box = luaL_checkudata(L, 1, MG_DATASET);
+  mg_dataset_free(*box);
+  *box = NULL;
+  return 0;
+}
+
+/* ---- picking examples ---------------------------------------------------------------------- */
+
+static picks *new_picks(lua_State *L, int64_t count, int64_t source) {
+  picks *p = lua_newuserdatauv(L, sizeof *p + (size_t)count * sizeof *p->pick, 0);
+  p->count = count;
+  p->source = source;
+  luaL_setmetatable(L, PICKS);
+  return p;
+}
+
+/* dataset.pick_epoch(dataset, seed, epoch, shuffle, mirror) */
+static int dataset_pick_epoch(lua_State *L) {
+  static const char *const name = "pick_epoch";
+  const mg_dataset *set = check_dataset(L, 1, name);
+  const lua_Integer seed = mgl_check_integer(L, 2, name, "seed", LUA_MININTEGER, LUA_MAXINTEGER);
+  const lua_Integer epoch = mgl_check_integer(L, 3, name, "epoch", 1, LUA_MAXINTEGER);
+  const bool shuffle = mgl_check_boolean(L, 4, name, "shuffle"), mirror = mgl_check_boolean(L, 5, name, "mirror");
+  picks *p = new_picks(L, set->n, set->n);
+  mg_pick_epoch(set->n, (uint64_t)seed, (uint64_t)epoch, shuffle, mirror, p->pick);
+  return 1;
+}
+
+/* dataset.pick_range(dataset, first, last) */
+static int dataset_pick_range(lua_State *L) {
+  static const char *const name = "pick_range";
+  const mg_dataset *set = check_dataset(L, 1, name);
+  const lua_Integer first = mgl_check_integer(L, 2, name, "first", 1, set->n);
+  const lua_Integer last = mgl_check_integer(L, 3, name, "last", first, set->n);
+  picks *p = new_picks(L, last - first + 1, set->n);
+  for (int64_t i = 0; i < p->count; i++) p->pick[i] = MG_PICK(first - 1 + i, 0);
+  return 1;
+}
+
+/* dataset.pick_list(dataset, list of numbers) */
+static int dataset_pick_list(lua_State *L) {
+  static const char *const name = "pick_list";
+  const mg_dataset *set = check_dataset(L, 1, name);
+  if (!lua_istable(L, 2)) mgl_bad_argument(L, name, 2, "list", "a list of example numbers");
+  picks *p = new_picks(L, (int64_t)lua_rawlen(L, 2), set->n);
+  for (int64_t i = 0; i < p->count; i++) {
+    int whole;
+    lua_rawgeti(L, 2, i + 1);
+    const lua_Integer example = lua_tointegerx(L, -1, &whole);
+    if (!whole || example < 1 || example > set->n) {
+      return luaL_error(L, "subset: expected example numbers from 1 to %I, got %s at place %I", (lua_Integer)set->n,
+                        mgl_describe(L, -1), (lua_Integer)i + 1);
+    }
+    p->pick[i] = MG_PICK(example - 1, 0);
+    lua_pop(L, 1);
+  }
+  return 1;
+}
+
+/* ---- batches ------------------------------------------------------------------------------- */
+
+/* dataset.gather(dataset, picks, first, count, flat, low, high) -> images, labels or nil: what
+ * picks first .. first + count - 1 stand for */
+static int dataset_gather(lua_State *L) {
+  static const char *const name = "gather";
+  const mg_dataset *set = check_dataset(L, 1, name);
+  const picks *p = check_picks(L, 2, name, set);
+  const lua_Integer first = mgl_check_integer(L, 3, name, "first", 1, p->count);
+  const lua_Integer count = mgl_check_integer(L, 4, name, "count", 1, p->count - first + 1);
+  const bool flat = mgl_check_boolean(L, 5, name, "flat");
+  const double low = mgl_check_number(L, 6, name, "low"), high = mgl_check_number(L, 7, name, "high");
+  const size_t mark = mg_pool_mark();
+  mg_tensor *images = mg_dataset_gather(set, p->pick + first - 1, count, flat, low, high);
+  mg_tensor *labels = images && set->label ? mg_dataset_labels(set, p->pick + first - 1, count) : NULL;
+  if (mg_error()) mgl_check(L, mark);
+  if (labels) {
+    mgl_push_tensor(L, labels);
+  } else {
+    lua_pushnil(L);
+  }
+  mgl_return_tensor(L, mark, images);
+  lua_insert(L, -2);
+  return 2;
+}
+
+/* ---- facts --------------------------------------------------------------------------------- */
+
+/* dataset.info(dataset) -> { count, shape = sizes of one example, bytes, labels = booleans, classes = largest label }
+ */
+static int dataset_info(lua_State *L) {
+  const mg_dataset *set = check_dataset(L, 1, "info");
+  lua_createtable(L, 0, 5);
+  lua_pushinteger(L, set->n);
+  lua_setfield(L, -2, "count");
+  lua_createtable(L, set->ndim, 0);
+  for (int i = 0; i < set->ndim; i++) {
+    lua_pushinteger(L, set->shape[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "shape");
+  lua_pushboolean(L, mg_dataset_is_bytes(set));
+  lua_setfield(L, -2, "bytes");
+  lua_pushboolean(L, set->label != NULL);
+  lua_setfield(L, -2, "labels");
+  int64_t classes = 0;
+  for (int64_t i = 0; set->label && i < set->n; i++) classes = MG_MAX(classes, (int64_t)set->label[i] + 1);
+  lua_pushinteger(L, classes);
+  lua_setfield(L, -2, "classes");
+  return 1;
+}
+
+/* dataset.label(dataset, example) -> its class number */
+static int dataset_label(lua_State *L) {
+  const mg_dataset *set = check_labelled(L, 1, "label");
+  lua_pushinteger(L, set->label[mgl_check_integer(L, 2, "label", "example", 1, set->n) - 1] + 1);
+  return 1;
+}
+
+/* dataset.class_indices(dataset, class) -> list of the examples that belong to it */
+static int dataset_class_indices(lua_State *L) {
+  const mg_dataset *set = check_labelled(L, 1, "class_indices");
+  const lua_Integer class = mgl_check_integer(L, 2, "class_indices", "class", 1, INT32_MAX);
+  lua_Integer found = 0;
+  lua_newtable(L);
+  for (int64_t i = 0; i < set->n; i++) {
+    if (set->label[i] + 1 != class) continue;
+    lua_pushinteger(L, i + 1);
+    lua_rawseti(L, -2, ++found);
+  }
+  return 1;
+}
+
+/* dataset.draw_seed() -> a seed from the default generator, small enough to be exact in any file */
+static int dataset_draw_seed(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)(mg_random_bits(mg_default_generator()) >> 11));
+  return 1;
+}
+
+void mgl_open_dataset(lua_State *L) {
+  static const luaL_Reg functions[] = {{"idx", dataset_idx},
+                                       {"from_tensor", dataset_from_tensor},
+                                       {"subset", dataset_subset},
+                                       {"pick_epoch", dataset_pick_epoch},
+                                       {"pick_range", dataset_pick_range},
+                                       {"pick_list", dataset_pick_list},
+                                       {"gather", dataset_gather},
+                                       {"info", dataset_info},
+                                       {"label", dataset_label},
+                                       {"class_indices", dataset_class_indices},
+                                       {"draw_seed", dataset_draw_seed},
+                                       {NULL, NULL}};
+  luaL_newmetatable(L, MG_DATASET);
+  lua_pushcfunction(L, dataset_gc);
+  lua_setfield(L, -2, "__gc");
+  luaL_newmetatable(L, PICKS);
+  lua_pop(L, 2);
+  luaL_newlib(L, functions);
+  lua_setfield(L, -2, "dataset");
+}

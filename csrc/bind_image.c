@@ -1,0 +1,154 @@
+/* core.image: pictures to and from PNG.  lua/moongan/image.lua checks options and shapes and calls
+ * these with every argument given. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "bind.h"
+
+#include "file.h"
+#include "image.h"
+#include "png_file.h"
+
+/* The numbers that black and white stand for. */
+typedef struct range {
+  double low, high;
+} range;
+
+static range check_range(lua_State *L, int index, const char *function) {
+  return (range){mgl_check_number(L, index, function, "low"), mgl_check_number(L, index + 1, function, "high")};
+}
+
+/* Push a block as a string and free it, also where pushing fails. */
+typedef struct block {
+  void *bytes;
+  size_t size;
+} block;
+
+static int push_block(lua_State *L) {
+  const block *b = lua_touserdata(L, 1);
+  lua_pushlstring(L, b->bytes, b->size);
+  return 1;
+}
+
+static int return_block(lua_State *L, void *bytes, size_t size) {
+  block b = {bytes, size};
+  lua_pushcfunction(L, push_block);
+  lua_pushlightuserdata(L, &b);
+  int status = lua_pcall(L, 1, 1, 0);
+  free(bytes);
+  return status == LUA_OK ? 1 : lua_error(L);
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+static mg_tensor *decode(const char *name, const void *bytes, size_t size, int channels, range r) {
+  mg_image image;
+  if (!mg_png_decode(name, bytes, size, channels, &image)) return NULL;
+  mg_tensor *t = mg_image_to_tensor(&image, r.low, r.high);
+  free(image.bytes);
+  return t;
+}
+
+/* image.load(path, channels, low, high) -> tensor (H, W, C); channels 0: as stored */
+static int image_load(lua_State *L) {
+  static const char *const name = "mg.image.load";
+  const char *path = mgl_check_string(L, 1, name, "path");
+  const int channels = (int)mgl_check_integer(L, 2, name, "channels", 0, 3);
+  const range r = check_range(L, 3, name);
+  const size_t mark = mg_pool_mark();
+  size_t size;
+  uint8_t *bytes = mg_file_read(path, MG_PNG_MAX_FILE, &size);
+  mg_tensor *t = bytes ? decode(path, bytes, size, channels, r) : NULL;
+  free(bytes);
+  if (!t) mg_fail_prefix("%s: ", name);
+  return mgl_return_tensor(L, mark, t);
+}
+
+/* image.decode(bytes, channels, low, high) -> tensor (H, W, C) */
+static int image_decode(lua_State *L) {
+  static const char *const name = "mg.image.decode";
+  mgl_check_string(L, 1, name, "bytes");
+  const int channels = (int)mgl_check_integer(L, 2, name, "channels", 0, 3);
+  const range r = check_range(L, 3, name);
+  const size_t mark = mg_pool_mark();
+  size_t size;
+  const char *bytes = lua_tolstring(L, 1, &size);
+  mg_tensor *t = decode("bytes", bytes, size, channels, r);
+  if (!t) mg_fail_prefix("%s: ", name);
+  return mgl_return_tensor(L, mark, t);
+}
+
+/* ---- writing ------------------------------------------------------------------------------- */
+
+static uint8_t *encode(const mg_tensor *t, range r, size_t *size) {
+  mg_image image;
+  if (!mg_image_from_tensor(t, r.low, r.high, &image)) return NULL;
+  uint8_t *bytes = mg_png_encode(&image, size);
+  free(image.bytes);
+  return bytes;
+}
+
+/* image.save(path, tensor, low, high) */
+static int image_save(lua_State *L) {
+  static const char *const name = "mg.image.save";
+  const char *path = mgl_check_string(L, 1, name, "path");
+  const mg_tensor *t = mgl_check_tensor(L, 2, name, "tensor");
+  const range r = check_range(L, 3, name);
+  const size_t mark = mg_pool_mark();
+  size_t size;
+  uint8_t *bytes = encode(t, r, &size);
+  const bool done = bytes && mg_file_write(path, bytes, size);
+  free(bytes);
+  if (!done) mg_fail_prefix("%s: ", name);
+  mgl_check(L, mark);
+  return 0;
+}
+
+/* image.encode(tensor, low, high) -> the PNG file as a string */
+static int image_encode(lua_State *L) {
+  static const char *const name = "mg.image.encode";
+  const mg_tensor *t = mgl_check_tensor(L, 1, name, "tensor");
+  const range r = check_range(L, 2, name);
+  const size_t mark = mg_pool_mark();
+  size_t size;
+  uint8_t *bytes = encode(t, r, &size);
+  if (!bytes) mg_fail_prefix("%s: ", name);
+  mgl_check(L, mark);
+  return return_block(L, bytes, size);
+}
+
+/* image.to_bytes(tensor, low, high) -> its pixels as a string, in the tensor's order */
+static int image_to_bytes(lua_State *L) {
+  static const char *const name = "mg.image.to_bytes";
+  const mg_tensor *t = mgl_check_tensor(L, 1, name, "tensor");
+  const range r = check_range(L, 2, name);
+  luaL_Buffer buffer;
+  char *bytes = luaL_buffinitsize(L, &buffer, (size_t)t->numel);
+  mg_real_to_bytes(t->numel, t->data, (uint8_t *)bytes, r.low, r.high);
+  luaL_pushresultsize(&buffer, (size_t)t->numel);
+  return 1;
+}
+
+/* image.grid(tensor, columns, padding, scale, background) -> tensor (H, W, C) */
+static int image_grid(lua_State *L) {
+  static const char *const name = "mg.image.grid";
+  const mg_tensor *t = mgl_check_tensor(L, 1, name, "tensor");
+  const mg_grid_options options = {
+      .columns = mgl_check_integer(L, 2, name, "columns", 1, INT32_MAX),
+      .padding = mgl_check_integer(L, 3, name, "padding", 0, INT32_MAX),
+      .scale = mgl_check_integer(L, 4, name, "scale", 1, INT32_MAX),
+      .background = mgl_check_number(L, 5, name, "background"),
+  };
+  const size_t mark = mg_pool_mark();
+  mg_tensor *grid = mg_image_grid(t, &options);
+  if (!grid) mg_fail_prefix("%s: ", name);
+  return mgl_return_tensor(L, mark, grid);
+}
+
+void mgl_open_image(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"load", image_load},         {"decode", image_decode}, {"save", image_save}, {"encode", image_encode},
+      {"to_bytes", image_to_bytes}, {"grid", image_grid},     {NULL, NULL}};
+  luaL_newlib(L, functions);
+  lua_setfield(L, -2, "image");
+}

@@ -1,0 +1,19 @@
+/* file.h: whole files in, whole files out: a reader never sees half of what is written. */
+#ifndef MG_FILE_H
+#define MG_FILE_H
+
+#include "base.h"
+
+/* The contents of a regular file as a block for free(), its length in *size.  NULL with an error
+ * that names the file where it cannot be read or holds more than `limit` bytes. */
+uint8_t *mg_file_read(const char *path, size_t limit, size_t *size);
+
+/* Write a file: to a temporary name beside it, synchronised to the disk, then renamed over `path`.
+ * On an error (set, naming the file) nothing is left behind and what was there before is
+ * untouched.  A symbolic link is followed; anything but a regular file is refused. */
+bool mg_file_write(const char *path, const void *bytes, size_t size);
+
+/* Make a folder and those above it that are missing; an existing one is fine. */
+bool mg_folder_make(const char *path);
+
+#endif

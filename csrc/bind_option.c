@@ -168,6 +168,13 @@ static int choice_index(const char *choices, const char *word) {
   return -1;
 }
 
+/* Word number `index` of "a|b|c", and its length. */
+static const char *find_choice(const char *choices, int index, int *length) {
+  while (index-- > 0) choices = strchr(choices, '|') + 1;
+  *length = (int)strcspn(choices, "|");
+  return choices;
+}
+
 static bool read_pair(lua_State *L, int index, const mg_option *option, double *value) {
   if (!lua_istable(L, index) || lua_rawlen(L, index) != 2) return false;
   bool ok = true;
@@ -198,9 +205,9 @@ static bool read_value(lua_State *L, int index, const mg_option *option, double 
 
 /* ---- a table of keys ----------------------------------------------------------------------- */
 
-static int find_key(const mg_option *options, const char *key) {
+int mgl_find_option(const mg_option *options, const char *name) {
   for (int i = 0; options[i].name; i++)
-    if (is_key(&options[i]) && strcmp(options[i].name, key) == 0) return i;
+    if (is_key(&options[i]) && strcmp(options[i].name, name) == 0) return i;
   return -1;
 }
 
@@ -212,7 +219,7 @@ static void read_keys(lua_State *L, int index, const char *function, const mg_op
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     const char *key = check_key(L, function);
     if (contains(others, key)) continue;
-    int i = find_key(options, key);
+    int i = mgl_find_option(options, key);
     if (i < 0) {
       raise_unknown_key(L, function, key, &(allowed_names){options, others});
     } else if (given[i]) {
@@ -246,16 +253,50 @@ void mgl_push_option(lua_State *L, const mg_option *option, const double value[2
     }
     break;
   case MG_CHOICE: {
-    const char *word = option->choices;
-    for (int i = 0; i < (int)value[0]; i++) word = strchr(word, '|') + 1;
-    lua_pushlstring(L, word, strcspn(word, "|"));
+    int length;
+    const char *word = find_choice(option->choices, (int)value[0], &length);
+    lua_pushlstring(L, word, (size_t)length);
     break;
   }
   default:
-    if (isinf(value[0])) return;
-    lua_pushnumber(L, value[0]);
+    if (isinf(value[0]))
+      lua_pushnil(L);
+    else
+      lua_pushnumber(L, value[0]);
   }
-  lua_setfield(L, -2, option->name);
+}
+
+void mgl_push_options_text(lua_State *L, const mg_option *options, const mg_values *values) {
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  const char *separator = "";
+  for (int i = 0; options[i].name; i++) {
+    const double *value = values->value[i];
+    char word[96];
+    switch (options[i].kind) {
+    case MG_BOOLEAN:
+      snprintf(word, sizeof word, "%s", value[0] != 0 ? "true" : "false");
+      break;
+    case MG_PAIR:
+      snprintf(word, sizeof word, "{ %.6g, %.6g }", value[0], value[1]);
+      break;
+    case MG_CHOICE: {
+      int length;
+      const char *choice = find_choice(options[i].choices, (int)value[0], &length);
+      snprintf(word, sizeof word, "\"%.*s\"", length, choice);
+      break;
+    }
+    default:
+      if (isinf(value[0])) continue;
+      snprintf(word, sizeof word, "%.6g", value[0]);
+    }
+    luaL_addstring(&text, separator);
+    luaL_addstring(&text, options[i].name);
+    luaL_addstring(&text, " = ");
+    luaL_addstring(&text, word);
+    separator = ", ";
+  }
+  luaL_pushresult(&text);
 }
 
 /* ---- positional arguments ------------------------------------------------------------------ */
@@ -318,7 +359,9 @@ static int read_positional(lua_State *L, int position, const char *function, con
 }
 
 void mgl_check_options(lua_State *L, int first, const char *function, const mg_option *options, mg_values *values) {
+  static const mg_option none[] = {{.name = NULL}};
   bool given[MG_MAX_OPTIONS] = {false};
+  if (!options) options = none;
   memset(values, 0, sizeof *values);
   for (int i = 0; options[i].name; i++) memcpy(values->value[i], options[i].fallback, sizeof values->value[i]);
   luaL_checkstack(L, 8, function);

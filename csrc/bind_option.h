@@ -1,7 +1,7 @@
 /* bind_option.h: tables of named options, read and written against an mg_option array.
  *
- * bind.h declares what constructors use (mgl_check_options, mgl_check_keys); these two serve
- * whoever keeps options of its own, such as an optimizer's parameter groups. */
+ * bind.h declares what constructors use (mgl_check_options, mgl_check_keys); these serve whoever
+ * reads, shows or saves options later, such as an optimizer and its parameter groups. */
 #ifndef MG_BIND_OPTION_H
 #define MG_BIND_OPTION_H
 
@@ -13,8 +13,14 @@
 void mgl_read_options(lua_State *L, int index, const char *function, const mg_option *options,
                       const char *const *others, mg_values *values);
 
-/* Set field `name` of the table at the top of the stack to option i, as Lua would write it:
- * pairs are tables, choices words.  An infinite number is left out: it means "not limited". */
+/* Push option i's value as Lua would write it: pairs are tables, choices words; an infinite
+ * number is nil, for it means "not limited". */
 void mgl_push_option(lua_State *L, const mg_option *option, const double value[2]);
+
+/* Push "lr = 0.001, betas = { 0.9, 0.999 }": every option that is not nil. */
+void mgl_push_options_text(lua_State *L, const mg_option *options, const mg_values *values);
+
+/* The position of the key option called `name`, or -1. */
+int mgl_find_option(const mg_option *options, const char *name);
 
 #endif

@@ -31,13 +31,31 @@ function options.describe(value)
   return kind
 end
 
+-- Where moongan's Lua modules are: "@/some/where/moongan/".
+local home = debug.getinfo(1, "S").source:match("^(.*[/\\])") or ""
+
+--- Raise "FUNCTION: MESSAGE", the message formatted, at the place outside moongan's own modules
+-- that the call came from.
+function options.fail(function_name, ...)
+  local level = 2
+  while true do
+    local caller = debug.getinfo(level, "S")
+    if not caller then break end
+    if caller.what ~= "C" and caller.source:sub(1, #home) ~= home then break end
+    level = level + 1
+  end
+  error(function_name .. ": " .. string.format(...), level)
+end
+
 -- "a", "a or b", "a, b or c"
 local function either(words)
   if #words == 1 then return words[1] end
   return table.concat(words, ", ", 1, #words - 1) .. " or " .. words[#words]
 end
 
-local function is_type(value, name)
+--- Whether a value is of a type: one of Lua's own, "integer" (2.0 counts), "callable", "any" (all
+-- but nil), or the name of a userdata ("moongan.Tensor").
+function options.is(value, name)
   if name == "any" then return value ~= nil end
   if name == "integer" then return math.type(value) == "integer" or (math.type(value) == "float" and value % 1 == 0) end
   if name == "callable" then
@@ -56,15 +74,14 @@ local function of_types(names, required)
     expected = either(names),
     accept = function(value)
       for _, name in ipairs(names) do
-        if is_type(value, name) then return true, value end
+        if options.is(value, name) then return true, value end
       end
       return false
     end,
   }
 end
 
---- An option without a default.  Types: Lua's own, "integer", "callable", "any", or the name of a
--- userdata ("moongan.Tensor").
+--- An option without a default, of one of the types given (see options.is).
 function options.optional(...) return of_types({ ... }, false) end
 
 --- An option that must be given.
@@ -163,40 +180,36 @@ function options.unknown(key, list)
   return string.format("unknown option %q%s; options: %s", key, hint, table.concat(list, ", "))
 end
 
+-- Whether a value fits an entry of the options known: accepted, the value to use, what was expected.
+local function fits(entry, value)
+  local ruled = getmetatable(entry) == Rule
+  if value == nil and ruled then return not entry.required, entry.default, entry.expected end
+  if value == nil then return true, entry end
+  if not ruled then return type(value) == type(entry), value, type(entry) end
+  local good, accepted = entry.accept(value)
+  return good, accepted, entry.expected
+end
+
 --- The options given to a function, checked and with defaults filled in.
 -- @param function_name  what messages call the function, "mg.image.save"
 -- @param given          the caller's table, or nil; never changed
 -- @param known          option name -> default value, or one of the rules above
--- @param level          who the error points at, as for `error` seen from the function that calls
---                       check; default 2, that function's caller
 -- @return a new table with a value for every known option (nil where there is no default)
-function options.check(function_name, given, known, level)
-  level = (level or 2) + 1
-  local function fail(...) error(function_name .. ": " .. string.format(...), level + 1) end
+function options.check(function_name, given, known)
   if given ~= nil and type(given) ~= "table" then
-    fail("expected a table of options, got %s", options.describe(given))
+    options.fail(function_name, "expected a table of options, got %s", options.describe(given))
   end
   given = given or {}
   for key in pairs(given) do
-    if known[key] == nil then fail("%s", options.unknown(key, options.names(known))) end
+    if known[key] == nil then options.fail(function_name, "%s", options.unknown(key, options.names(known))) end
   end
   local result = {}
   for key, entry in pairs(known) do
-    local value = given[key]
-    local ruled = getmetatable(entry) == Rule
-    if value == nil then
-      if ruled and entry.required then fail("option %s is missing: expected %s", key, entry.expected) end
-      if ruled then result[key] = entry.default else result[key] = entry end
-    elseif ruled then
-      local good, accepted = entry.accept(value)
-      if not good then fail("option %s: expected %s, got %s", key, entry.expected, options.describe(value)) end
-      result[key] = accepted
-    else
-      if type(value) ~= type(entry) then
-        fail("option %s: expected %s, got %s", key, type(entry), options.describe(value))
-      end
-      result[key] = value
+    local good, accepted, expected = fits(entry, given[key])
+    if not good then
+      options.fail(function_name, "option %s: expected %s, got %s", key, expected, options.describe(given[key]))
     end
+    result[key] = accepted
   end
   return result
 end

@@ -1,0 +1,151 @@
+--- Pictures: PNG files, and grids of samples.
+--
+-- A picture is a tensor (H, W, C), C being 1 (grey) or 3 (colour), or (H, W), which is grey.  Its
+-- numbers lie in a range, { -1, 1 } unless said otherwise: the first is black, the second white,
+-- what lies outside is clamped, NaN is black.
+
+local moongan = require "moongan"
+local options = require "moongan.options"
+
+local core = moongan.core.image
+local image = {}
+
+local RANGE = { -1, 1 }
+
+-- What sets the range, checked: low, high.
+local function limits(function_name, range)
+  local low, high = range[1], range[2]
+  local good = type(low) == "number" and type(high) == "number" and math.abs(low) < math.huge
+    and math.abs(high) < math.huge and low ~= high and #range == 2
+  if not good then
+    options.fail(function_name, "option range: expected two different finite numbers, { black, white }")
+  end
+  return low, high
+end
+
+local function check_tensor(function_name, value)
+  if options.is(value, "moongan.Tensor") then return value:detach() end
+  options.fail(function_name, "expected a tensor, got %s", options.describe(value))
+end
+
+local function check_path(function_name, path)
+  if type(path) == "string" and path ~= "" and not path:find("\0", 1, true) then return path end
+  options.fail(function_name, "expected a file's path, got %s", options.describe(path))
+end
+
+-- Side and channels of the square picture that is `n` numbers long in a flat row: grey where n is
+-- a square number, colour where it is three times one (it cannot be both).
+local function square(n)
+  for _, channels in ipairs{ 1, 3 } do
+    local side = math.floor(math.sqrt(n / channels) + 0.5)
+    if side * side * channels == n and n > 0 then return side, channels end
+  end
+end
+
+local function shape_text(tensor) return "(" .. table.concat(tensor:shape(), ", ") .. ")" end
+
+-- A tensor (H, W, C) of what counts as one picture.
+local function as_picture(function_name, tensor)
+  local t = check_tensor(function_name, tensor)
+  local shape = t:shape()
+  local n = #shape
+  if n == 4 and shape[1] == 1 then return t:reshape(shape[2], shape[3], shape[4]) end
+  if n == 3 then return t end
+  if n == 2 then return t:reshape(shape[1], shape[2], 1) end
+  local side, channels = square(t:numel())
+  if n == 1 and side then return t:reshape(side, side, channels) end
+  options.fail(function_name, "expected one picture (H, W, C), (H, W) or a flat square, got %s%s", shape_text(t),
+    n == 4 and "; save_grid shows many" or "")
+end
+
+-- A tensor (N, H, W, C) of what counts as several.
+local function as_pictures(function_name, tensor)
+  local t = check_tensor(function_name, tensor)
+  local shape = t:shape()
+  if #shape == 4 then return t end
+  if #shape == 3 then return t:reshape(shape[1], shape[2], shape[3], 1) end
+  if #shape == 2 then
+    local side, channels = square(shape[2])
+    if side then return t:reshape(shape[1], side, side, channels) end
+  end
+  options.fail(function_name,
+    "expected pictures (N, H, W, C), (N, H, W) or (N, D) with D a square number or three times one, got %s",
+    shape_text(t))
+end
+
+local SAVE_OPTIONS = { range = RANGE }
+local LOAD_OPTIONS = { range = RANGE, channels = options.integer(0, 0, 3) }
+local GRID_OPTIONS = {
+  range = RANGE,                             -- of the pictures' numbers
+  columns = options.integer(nil, 1, 65535),  -- pictures in a row; default: the grid is square or a little wide
+  padding = options.integer(2, 0, 65535),    -- pixels between pictures and around them
+  background = options.number(0, 0, 1),      -- of the padding: 0 black to 1 white
+  scale = options.integer(1, 1, 256),        -- each pixel becomes a square of this side
+}
+
+local function load_options(function_name, given)
+  local o = options.check(function_name, given, LOAD_OPTIONS)
+  if o.channels == 2 then options.fail(function_name, "option channels: expected 1, 3 or 0 (as stored), got 2") end
+  return o.channels, limits(function_name, o.range)
+end
+
+--- Read a PNG file of any colour type and depth.
+-- @param path
+-- @param given  channels = 1 (grey) or 3 (colour), default as stored; range = { black, white }
+-- @return a tensor (H, W, C).  Transparent pixels are laid over white.
+function image.load(path, given)
+  check_path("mg.image.load", path)
+  return core.load(path, load_options("mg.image.load", given))
+end
+
+--- The same for the contents of a PNG file as a string.
+function image.decode(bytes, given)
+  return core.decode(bytes, load_options("mg.image.decode", given))
+end
+
+--- Write one picture as an 8-bit PNG file, whole or not at all.
+-- @param path
+-- @param tensor  (H, W, C), (H, W), (1, H, W, C), or flat where it is square
+-- @param given   range = { black, white }
+function image.save(path, tensor, given)
+  local o = options.check("mg.image.save", given, SAVE_OPTIONS)
+  check_path("mg.image.save", path)
+  core.save(path, as_picture("mg.image.save", tensor), limits("mg.image.save", o.range))
+end
+
+--- The PNG file that save would write, as a string.
+function image.encode(tensor, given)
+  local o = options.check("mg.image.encode", given, SAVE_OPTIONS)
+  return core.encode(as_picture("mg.image.encode", tensor), limits("mg.image.encode", o.range))
+end
+
+--- The bare pixels of any tensor, one byte for each number, in the tensor's order.
+-- @return a string of as many bytes as the tensor has numbers
+function image.to_bytes(tensor, given)
+  local o = options.check("mg.image.to_bytes", given, SAVE_OPTIONS)
+  return core.to_bytes(check_tensor("mg.image.to_bytes", tensor), limits("mg.image.to_bytes", o.range))
+end
+
+local function grid(function_name, tensor, o)
+  local low, high = limits(function_name, o.range)
+  local pictures = as_pictures(function_name, tensor)
+  local columns = o.columns or math.max(1, math.ceil(math.sqrt(pictures:size(1))))
+  return core.grid(pictures, columns, o.padding, o.scale, low + o.background * (high - low))
+end
+
+--- Lay pictures out in rows, the first at the top left.
+-- @param tensor  (N, H, W, C), (N, H, W), or (N, D) with D a square number or three times one
+-- @param given   columns, padding, background, scale and range, see GRID_OPTIONS
+-- @return one picture, a tensor (H, W, C) whose numbers are still in the range
+function image.grid(tensor, given)
+  return (grid("mg.image.grid", tensor, options.check("mg.image.grid", given, GRID_OPTIONS)))
+end
+
+--- Write such a grid as a PNG file.
+function image.save_grid(path, tensor, given)
+  local o = options.check("mg.image.save_grid", given, GRID_OPTIONS)
+  check_path("mg.image.save_grid", path)
+  core.save(path, grid("mg.image.save_grid", tensor, o), o.range[1], o.range[2])
+end
+
+return image

@@ -211,3 +211,5 @@ char *mg_tensor_print(const mg_tensor *t) {
   put(&out, ")", 1);
   return out.bytes;
 }
+
+void mg_print_free(char *text) { free(text); }

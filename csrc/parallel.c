@@ -1,9 +1,9 @@
-#include "parallel.h"
-
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "parallel.h"
 
 /* Workers wait for the next job by spinning for a while (a training step starts thousands of
  * short jobs, and waking a sleeper costs more than most of them), then by sleeping. */

@@ -1,11 +1,10 @@
-#include "random.h"
-
 #include <math.h>
 #include <time.h>
 
 #include "kernel.h"
 #include "parallel.h"
 #include "philox.h"
+#include "random.h"
 
 #ifdef MG_DOUBLE
 #define NEXTAFTER nextafter

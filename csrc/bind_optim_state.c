@@ -98,7 +98,7 @@ static void read_group(lua_State *L, const mg_optimizer *optimizer, int g, mg_va
   for (int i = 0; options[i].name; i++) {
     memcpy(values->value[i], options[i].fallback, sizeof values->value[i]);
     if (push_field(L, options[i].name) == LUA_TNIL && !isinf(options[i].fallback[0]))
-      luaL_error(L, "%s: expected the option '%s', got nil", name, options[i].name);
+      luaL_error(L, "%s: expected the option %s, got nil", name, options[i].name);
     lua_pop(L, 1);
   }
   mgl_read_options(L, -1, name, options, others, values);

@@ -53,7 +53,7 @@ static const char *next_name(const allowed_names *names, int *cursor) {
 static void raise_unknown_key(lua_State *L, const char *function, const char *key, const allowed_names *names) {
   for (const mg_option *option = names->options; option && option->name; option++)
     if (!is_key(option) && strcmp(option->name, key) == 0)
-      luaL_error(L, "%s: '%s' is positional: pass it as an argument, not as a key", function, key);
+      luaL_error(L, "%s: %s is positional: pass it as an argument, not as an option", function, key);
   const char *nearest = NULL, *name;
   int best = INT32_MAX, cursor = 0;
   luaL_Buffer list;
@@ -65,16 +65,18 @@ static void raise_unknown_key(lua_State *L, const char *function, const char *ke
     luaL_addstring(&list, name);
   }
   luaL_pushresult(&list);
-  if (!nearest) luaL_error(L, "%s: unknown key '%s': there are no options", function, key);
-  if (best <= (int)MG_MAX(strlen(key), strlen(nearest)) / 2)
-    luaL_error(L, "%s: unknown key '%s', did you mean '%s'? (keys: %s)", function, key, nearest, lua_tostring(L, -1));
-  luaL_error(L, "%s: unknown key '%s' (keys: %s)", function, key, lua_tostring(L, -1));
+  if (!nearest) luaL_error(L, "%s: unknown option \"%s\"; no options are known here", function, key);
+  if (best <= (int)MG_MAX(2, strlen(key) / 2))
+    luaL_error(L, "%s: unknown option \"%s\" (did you mean \"%s\"?); options: %s", function, key, nearest,
+               lua_tostring(L, -1));
+  luaL_error(L, "%s: unknown option \"%s\"; options: %s", function, key, lua_tostring(L, -1));
 }
 
 /* The string key at index -2 during a traversal; raise for a key that is no string. */
 static const char *check_key(lua_State *L, const char *function) {
   if (lua_type(L, -2) != LUA_TSTRING)
-    luaL_error(L, "%s: options are named, as in { name = value }; got %s as a key", function, mgl_describe(L, -2));
+    luaL_error(L, "%s: options are named, as in { name = value }; got an entry at key %s", function,
+               mgl_describe(L, -2));
   return lua_tostring(L, -2);
 }
 
@@ -223,11 +225,11 @@ static void read_keys(lua_State *L, int index, const char *function, const mg_op
     if (i < 0) {
       raise_unknown_key(L, function, key, &(allowed_names){options, others});
     } else if (given[i]) {
-      luaL_error(L, "%s: option '%s' given twice, by position and by key", function, key);
+      luaL_error(L, "%s: option %s given twice, by position and by key", function, key);
     } else if (!read_value(L, lua_gettop(L), &options[i], values->value[i])) {
       char expected[TEXT_SIZE];
       describe_option(&options[i], expected, sizeof expected);
-      luaL_error(L, "%s: option '%s': expected %s, got %s", function, key, expected, mgl_describe(L, -1));
+      luaL_error(L, "%s: option %s: expected %s, got %s", function, key, expected, mgl_describe(L, -1));
     } else {
       given[i] = true;
     }
@@ -379,6 +381,6 @@ void mgl_check_options(lua_State *L, int first, const char *function, const mg_o
     if (options[i].required && !given[i]) {
       char expected[TEXT_SIZE];
       describe_option(&options[i], expected, sizeof expected);
-      luaL_error(L, "%s: option '%s' is required: expected %s", function, options[i].name, expected);
+      luaL_error(L, "%s: option %s is required: expected %s", function, options[i].name, expected);
     }
 }

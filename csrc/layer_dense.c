@@ -1,0 +1,129 @@
+/* layer_dense.c: layers that multiply by a weight: Linear, Maxout, Embedding. */
+#include "init.h"
+#include "layer.h"
+
+#define SIZE(name)                                                                                                     \
+  { (name), MG_SIZE, false, true, {0}, 1, MG_LAYER_MAX_SIZE, NULL }
+
+enum { WEIGHT, BIAS }; /* slots */
+
+/* Weight (in, out) and, where wanted, bias (out), both uniform in +-1/sqrt(in), as PyTorch has it
+ * (its Kaiming initialiser for leaky ReLU of slope sqrt 5). */
+static bool allocate_linear(mg_layer *layer, int64_t in, int64_t out, bool with_bias) {
+  mg_tensor *weight = mg_layer_allocate(layer, WEIGHT, 2, (int64_t[]){in, out});
+  if (!weight || !mg_init_kaiming_uniform(weight, MG_FAN_IN, mg_init_gain(MG_GAIN_LEAKY_RELU, sqrt(5)))) return false;
+  if (!with_bias) return true;
+  mg_tensor *bias = mg_layer_allocate(layer, BIAS, 1, &out);
+  if (!bias) return false;
+  double bound = 1 / sqrt((double)in);
+  mg_init_uniform(bias, -bound, bound);
+  return true;
+}
+
+/* ---- Linear -------------------------------------------------------------------------------- */
+
+enum { LINEAR_IN, LINEAR_OUT, LINEAR_BIAS };
+static const mg_option linear_options[] = {
+    SIZE("in"), SIZE("out"), {"bias", MG_BOOLEAN, false, false, {1}, 0, 0, NULL}, {.name = NULL}};
+
+static bool linear_build(mg_layer *layer) {
+  return allocate_linear(layer, mg_layer_integer(layer, LINEAR_IN), mg_layer_integer(layer, LINEAR_OUT),
+                         mg_layer_integer(layer, LINEAR_BIAS));
+}
+
+static mg_tensor *linear_forward(mg_layer *layer, mg_tensor *const *in) {
+  if (!mg_layer_expect_features(in[0], mg_layer_integer(layer, LINEAR_IN), 1)) return NULL;
+  return mg_linear(in[0], layer->tensor[WEIGHT], layer->tensor[BIAS]);
+}
+
+/* ---- Maxout -------------------------------------------------------------------------------- */
+
+enum { MAXOUT_IN, MAXOUT_UNITS, MAXOUT_PIECES, MAXOUT_BIAS };
+static const mg_option maxout_options[] = {
+    SIZE("in"), SIZE("units"), SIZE("pieces"), {"bias", MG_BOOLEAN, false, false, {1}, 0, 0, NULL}, {.name = NULL}};
+
+static bool maxout_build(mg_layer *layer) {
+  return allocate_linear(layer, mg_layer_integer(layer, MAXOUT_IN),
+                         mg_layer_integer(layer, MAXOUT_UNITS) * mg_layer_integer(layer, MAXOUT_PIECES),
+                         mg_layer_integer(layer, MAXOUT_BIAS));
+}
+
+/* Piece p of unit u is column p * units + u, so the maximum over pieces runs along rows. */
+static mg_tensor *maxout_forward(mg_layer *layer, mg_tensor *const *in) {
+  mg_tensor *x = in[0];
+  if (!mg_layer_expect_features(x, mg_layer_integer(layer, MAXOUT_IN), 1)) return NULL;
+  if (x->ndim == MG_MAX_DIM)
+    return mg_fail("expected at most %d dimensions, got %s", MG_MAX_DIM - 1, mg_tensor_text(x));
+  int64_t shape[MG_MAX_DIM];
+  memcpy(shape, x->shape, sizeof shape);
+  shape[x->ndim - 1] = mg_layer_integer(layer, MAXOUT_PIECES);
+  shape[x->ndim] = mg_layer_integer(layer, MAXOUT_UNITS);
+  mg_tensor *all = mg_linear(x, layer->tensor[WEIGHT], layer->tensor[BIAS]);
+  return mg_max(mg_reshape(all, x->ndim + 1, shape), x->ndim - 1, false);
+}
+
+/* ---- Embedding ----------------------------------------------------------------------------- */
+
+enum { EMBEDDING_COUNT, EMBEDDING_SIZE };
+static const mg_option embedding_options[] = {SIZE("count"), SIZE("size"), {.name = NULL}};
+
+static bool embedding_build(mg_layer *layer) {
+  int64_t shape[] = {mg_layer_integer(layer, EMBEDDING_COUNT), mg_layer_integer(layer, EMBEDDING_SIZE)};
+  mg_tensor *weight = mg_layer_allocate(layer, WEIGHT, 2, shape);
+  if (weight) mg_init_normal(weight, 0, 1);
+  return weight;
+}
+
+/* The 1-based indices as a row of 0-based ones. */
+static mg_tensor *zero_based(const mg_tensor *index, int64_t count) {
+  mg_tensor *row = mg_tensor_new(1, &index->numel);
+  for (int64_t i = 0; row && i < index->numel; i++) {
+    double value = index->data[i];
+    if (!(value >= 1 && value <= (double)count) || value != floor(value))
+      return mg_fail("expected indices in 1 .. %" PRId64 ", got %.14g in a tensor of shape %s", count, value,
+                     mg_tensor_text(index));
+    row->data[i] = (real)(value - 1);
+  }
+  return row;
+}
+
+static mg_tensor *embedding_forward(mg_layer *layer, mg_tensor *const *in) {
+  const mg_tensor *index = in[0];
+  if (index->ndim == MG_MAX_DIM)
+    return mg_fail("expected at most %d dimensions, got %s", MG_MAX_DIM - 1, mg_tensor_text(index));
+  mg_tensor *row = zero_based(index, mg_layer_integer(layer, EMBEDDING_COUNT));
+  int64_t shape[MG_MAX_DIM];
+  memcpy(shape, index->shape, sizeof shape);
+  shape[index->ndim] = mg_layer_integer(layer, EMBEDDING_SIZE);
+  return mg_reshape(mg_index_select(layer->tensor[WEIGHT], 0, row), index->ndim + 1, shape);
+}
+
+/* ---- the table ----------------------------------------------------------------------------- */
+
+const mg_layer_type mg_dense_layers[] = {
+    {.name = "Linear",
+     .options = linear_options,
+     .slots = {{"weight", false}, {"bias", false}},
+     .maps = true,
+     .build = linear_build,
+     .forward = linear_forward,
+     .inputs = 1,
+     .doc = "Linear(in, out, { bias = true }): x weight + bias over the last dimension; weight is (in, out)"},
+    {.name = "Maxout",
+     .options = maxout_options,
+     .slots = {{"weight", false}, {"bias", false}},
+     .maps = true,
+     .build = maxout_build,
+     .forward = maxout_forward,
+     .inputs = 1,
+     .doc = "Maxout(in, units, pieces, { bias = true }): the largest of `pieces` linear functions for each unit "
+            "(Goodfellow et al. 2013); weight is (in, pieces * units), piece by piece"},
+    {.name = "Embedding",
+     .options = embedding_options,
+     .slots = {{"weight", false}},
+     .maps = true,
+     .build = embedding_build,
+     .forward = embedding_forward,
+     .inputs = 1,
+     .doc = "Embedding(count, size): row i of weight (count, size) for each index i in 1 .. count"},
+    {.name = NULL}};

@@ -4,8 +4,9 @@
 
 #include "parallel.h"
 
-/* The side of the square blocks in which a transposition goes: a block of the source and one of
- * the target fit the first-level cache together. */
+/* Transpositions go in square tiles, one of which is worth a task, and these in square blocks,
+ * whose rows are a line of the cache. */
+#define TILE 128
 #define BLOCK 16
 
 /* A copy on its way through the thread pool.  The outer axes of the box are counted off by an
@@ -13,8 +14,8 @@
  * target's, a plane to transpose. */
 typedef struct copy {
   mg_strided outer;
-  int64_t count, from, to;            /* the target's innermost axis */
-  int64_t across, across_to, stripes; /* planes: the source's contiguous axis, its stripes of BLOCK */
+  int64_t count, from, to;   /* the target's innermost axis */
+  int64_t across, across_to; /* planes: the source's contiguous axis */
   const real *source;
   real *target;
 } copy;
@@ -100,17 +101,26 @@ static void transpose_block(const real *source, int64_t from, real *target, int6
   }
 }
 
-/* Unit u is stripe u % stripes of plane u / stripes. */
-static void copy_planes(void *argument, int64_t begin, int64_t end) {
+static void transpose_tile(const copy *c, const real *source, real *target, int64_t n, int64_t across) {
+  for (int64_t i = 0; i < n; i += BLOCK)
+    for (int64_t j = 0; j < across; j += BLOCK)
+      transpose_block(source + i * c->from + j, c->from, target + j * c->across_to + i, c->across_to,
+                      MG_MIN(BLOCK, n - i), MG_MIN(BLOCK, across - j));
+}
+
+static int64_t tiles(int64_t size) { return (size + TILE - 1) / TILE; }
+
+/* Units are tiles, numbered plane by plane and within one along the target's innermost axis. */
+static void copy_tiles(void *argument, int64_t begin, int64_t end) {
   const copy *c = argument;
+  int64_t along = tiles(c->count), plane = along * tiles(c->across);
   odometer o;
-  odometer_set(&o, c, begin / c->stripes);
-  for (int64_t u = begin; u < end; u++) {
-    int64_t stripe = u % c->stripes, first = stripe * BLOCK, across = MG_MIN(BLOCK, c->across - first);
-    for (int64_t i = 0; i < c->count; i += BLOCK)
-      transpose_block(o.source + first + i * c->from, c->from, o.target + first * c->across_to + i, c->across_to,
-                      MG_MIN(BLOCK, c->count - i), across);
-    if (stripe == c->stripes - 1) odometer_step(&o, &c->outer);
+  odometer_set(&o, c, begin / plane);
+  for (int64_t unit = begin; unit < end; unit++) {
+    int64_t i = unit % along * TILE, j = unit % plane / along * TILE;
+    transpose_tile(c, o.source + i * c->from + j, o.target + j * c->across_to + i, MG_MIN(TILE, c->count - i),
+                   MG_MIN(TILE, c->across - j));
+    if ((unit + 1) % plane == 0) odometer_step(&o, &c->outer);
   }
 }
 
@@ -164,10 +174,9 @@ void mg_strided_copy(const mg_strided *box, const real *source, real *target) {
   if (across >= 0) {
     c.across = c.outer.size[across];
     c.across_to = c.outer.to[across];
-    c.stripes = (c.across + BLOCK - 1) / BLOCK;
     remove_axis(&c.outer, across);
-    int64_t planes = total / (c.count * c.across), work = c.count * MG_MIN(BLOCK, c.across);
-    mg_parallel_ranges(planes * c.stripes, MG_MAX(1, MG_GRAIN / work), copy_planes, &c);
+    int64_t planes = total / (c.count * c.across), work = MG_MIN(TILE, c.count) * MG_MIN(TILE, c.across);
+    mg_parallel_ranges(planes * tiles(c.count) * tiles(c.across), MG_MAX(1, MG_GRAIN / work), copy_tiles, &c);
   } else if (last == 0) {
     mg_parallel_ranges(c.count, MG_GRAIN, copy_part, &c);
   } else {

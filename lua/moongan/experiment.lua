@@ -11,7 +11,7 @@ local experiment = {}
 local function common_rows(name)
   return {
     { "data", "mnist", "data set", choices = { "mnist", "fashion_mnist" } },
-    { "folder", "", "where its files are; empty: found by itself" },
+    { "folder", "", "where its files are; empty: found by itself, or fetched" },
     { "epochs", 0, "passes over the data; 0: no limit", min = 0 },
     { "iterations", 0, "updates of the generator; 0: no limit", min = 0 },
     { "batch", 64, "images in a batch", min = 1 },
@@ -55,13 +55,23 @@ local function write_config(o, rows)
   moongan.file.write(o.out .. "/config.txt", table.concat(lines, "\n") .. "\n")
 end
 
+-- The data set asked for; where its files are nowhere and no folder was named, they are fetched.
+local function open_data(o, range)
+  local function open(folder) return moongan.data[o.data]{ folder = folder, range = range } end
+  if o.folder ~= "" then return open(o.folder) end
+  local found, data = pcall(open)
+  if found then return data end
+  io.stderr:write(tostring(data), "\nTrying to fetch it.\n")
+  return open(moongan.data.fetch(o.data))
+end
+
 --- Build what a definition describes, with the values o of its rows.
 -- @return the trainer
 function experiment.build(definition, o)
   if o.threads > 0 then moongan.set_threads(o.threads) end
   moongan.manual_seed(o.seed)
   local range = definition.range or { -1, 1 }
-  local data = attempt(moongan.data[o.data], { folder = o.folder ~= "" and o.folder or nil, range = range })
+  local data = open_data(o, range)
   local settings = definition.trainer(o)
   local shared = {
     data = data, range = range, batch = o.batch, nz = o.nz, n_critic = o.n_critic, seed = o.seed, out = o.out,
@@ -84,7 +94,7 @@ function experiment.run(arguments, definition)
     io.stderr:write(definition.name, ": expected epochs or iterations above 0, got neither\n")
     os.exit(2, true)
   end
-  local trainer = experiment.build(definition, o)
+  local trainer = attempt(experiment.build, definition, o)
   attempt(write_config, o, rows)
   if not o.quiet then
     print(string.format("%s on %s: %d images, %d threads, seed %d", definition.name, o.data, #trainer.data,

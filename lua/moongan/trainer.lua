@@ -44,7 +44,7 @@ local known = {
 local Trainer = {}
 Trainer.__index = Trainer
 
-local function fail(...) error(NAME .. ": " .. string.format(...), 0) end
+local function fail(...) options.fail(NAME, ...) end
 
 local function find_objective(given)
   if given == nil then return gan.nonsaturating end
@@ -110,7 +110,7 @@ end
 --- A trainer of the networks and options given: see `known` above for what each means.
 -- Puts both networks in training mode.  Draws the noise of its sample grids at once.
 function Trainer.new(given)
-  local o = options.check(NAME, given, known, 3)
+  local o = options.check(NAME, given, known)
   local self = setmetatable(o, Trainer)
   self.objective = find_objective(o.objective)
   self.noise = make_noise(o.noise, o.nz)

@@ -20,8 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#pragma GCC visibility push(hidden)
-
 #ifdef MG_DOUBLE
 typedef double real;
 #define MG_REAL_NAME "float64"

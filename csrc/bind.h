@@ -34,8 +34,14 @@ mg_tensor *mgl_test_tensor(lua_State *L, int index);
 /* Push a box that holds a reference to t, drain the pool to mark, and charge the collector; or
  * raise the core's error where t is NULL.  Returns 1. */
 int mgl_return_tensor(lua_State *L, size_t mark, mg_tensor *t);
+/* After a failure: whether it was for lack of memory and a full collection has freed some, so that
+ * one more attempt is worth while (the error is cleared then). */
+bool mgl_retry(lua_State *L, size_t mark);
 /* Push a box for t (not NULL) without draining. */
 void mgl_push_tensor(lua_State *L, mg_tensor *t);
+/* The same for a tensor that something else holds anyhow, such as a parameter: there is no memory
+ * to charge the collector with. */
+void mgl_push_held_tensor(lua_State *L, mg_tensor *t);
 /* The list of tensors in the table at index (retained by that table): count, at most `max`. */
 int mgl_check_tensors(lua_State *L, int index, const char *function, const char *name, mg_tensor **out, int max);
 
@@ -45,6 +51,8 @@ lua_Integer mgl_check_integer(lua_State *L, int index, const char *function, con
                               lua_Integer max);
 bool mgl_check_boolean(lua_State *L, int index, const char *function, const char *name);
 const char *mgl_check_string(lua_State *L, int index, const char *function, const char *name);
+/* A dimension from 1 to ndim, or from -1 (the last) down; 0-based in the result. */
+int mgl_check_dim(lua_State *L, int index, const char *function, const char *name, int ndim);
 /* Sizes as arguments index, index + 1, ... or one table of them; returns ndim. */
 int mgl_check_shape(lua_State *L, int index, const char *function, int64_t *shape);
 /* Raise for any key of the table at index that is not in `names` (NULL-ended), suggesting the
@@ -67,6 +75,7 @@ extern const luaL_Reg mgl_shape_methods[];  /* bind_shape.c: compositions of sha
 /* Each pushes nothing and adds its functions to the module table at the top of the stack. */
 void mgl_open_tensor(lua_State *L);
 void mgl_open_op(lua_State *L);
+void mgl_open_create(lua_State *L);
 void mgl_open_autograd(lua_State *L);
 void mgl_open_random(lua_State *L);
 void mgl_open_shape(lua_State *L);
@@ -75,5 +84,6 @@ void mgl_open_loss(lua_State *L);
 void mgl_open_optim(lua_State *L);
 void mgl_open_dataset(lua_State *L);
 void mgl_open_image(lua_State *L);
+void mgl_open_file(lua_State *L);
 
 #endif

@@ -61,7 +61,7 @@ static void block_put(void *bytes, size_t capacity) {
 }
 
 mg_storage *mg_storage_new(size_t bytes) {
-  size_t capacity;
+  size_t capacity = 0;
   void *memory = block_get(bytes, &capacity);
   if (!memory) return NULL;
   mg_storage *storage = headers;

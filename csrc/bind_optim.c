@@ -196,8 +196,8 @@ static int to_string(lua_State *L) {
     luaL_addstring(&text, "{ ");
     mgl_push_options_text(L, optimizer->type->options, &optimizer->groups[g]);
     luaL_addvalue(&text);
-    lua_pushfstring(L, " } over %d %s, %I numbers", p - first, p - first == 1 ? "parameter" : "parameters",
-                    (LUAI_UACINT)numbers);
+    lua_pushfstring(L, " } over %d %s, %I %s", p - first, p - first == 1 ? "parameter" : "parameters",
+                    (LUAI_UACINT)numbers, numbers == 1 ? "number" : "numbers");
     luaL_addvalue(&text);
   }
   luaL_pushresult(&text);

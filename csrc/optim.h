@@ -75,7 +75,8 @@ bool mg_optimizer_load(mg_optimizer *optimizer, const mg_values *values, const m
 
 /* Scale the gradients of n tensors so that the norm of all of them together (the p-norm; p may be
  * infinite) is at most max_norm, and return the norm before, which is NaN or infinite if one of
- * them is; -1 with an error set where memory ends.  Tensors without a gradient count nothing. */
+ * them is.  Tensors without a gradient count nothing.  -1 with an error set where memory ends or a
+ * gradient is there twice. */
 double mg_clip_grad_norm(mg_tensor *const *tensors, int n, double max_norm, double p);
 
 /* Clamp every gradient to [-limit, limit]; NaN stays. */

@@ -14,8 +14,23 @@ typedef struct gradients {
   double p, number; /* the norm's exponent; what to scale by, or the limit */
 } gradients;
 
-/* Collect the gradients that are there; false with an error set where memory ends. */
-static bool collect(gradients *g, mg_tensor *const *tensors, int n) {
+/* Add the gradient of tensor number i; one that is there already is an error, for two tasks would
+ * change it at once. */
+static bool add(gradients *g, mg_tensor *grad, int i, const char *function) {
+  for (int j = 0; j < g->n; j++)
+    if (g->tensor[j]->data == grad->data && grad->numel > 0)
+      return mg_fail("%s: the gradient of tensor %d was in the list before: expected each tensor once", function,
+                     i + 1),
+             false;
+  g->spans[g->n].length = grad->numel;
+  g->tensor[g->n++] = grad;
+  return true;
+}
+
+static void finish(gradients *g) { mg_scratch_put(g->spans, g->capacity); }
+
+/* Collect the gradients that are there; false with an error set. */
+static bool collect(gradients *g, mg_tensor *const *tensors, int n, const char *function) {
   int64_t total = 0;
   for (int i = 0; i < n; i++)
     if (tensors[i]->grad) total += tensors[i]->grad->numel + 64;
@@ -26,17 +41,14 @@ static bool collect(gradients *g, mg_tensor *const *tensors, int n) {
   g->tensor = (mg_tensor **)(g->spans + n);
   g->partial = (double *)(g->tensor + n);
   for (int i = 0; i < n; i++) {
-    mg_tensor *grad = tensors[i]->grad;
-    if (!grad) continue;
-    g->spans[g->n].length = grad->numel;
-    g->tensor[g->n++] = grad;
+    if (!tensors[i]->grad || add(g, tensors[i]->grad, i, function)) continue;
+    finish(g);
+    return false;
   }
   g->blocks = mg_spans_place(g->spans, g->n);
   for (int64_t b = 0; b < g->blocks; b++) g->partial[b] = 0;
   return true;
 }
-
-static void finish(gradients *g) { mg_scratch_put(g->spans, g->capacity); }
 
 /* ---- the norm ------------------------------------------------------------------------------ */
 
@@ -119,7 +131,7 @@ static void change(gradients *g, mg_span_body *body, double number) {
 
 double mg_clip_grad_norm(mg_tensor *const *tensors, int n, double max_norm, double p) {
   gradients g = {.p = p};
-  if (!collect(&g, tensors, n)) return -1;
+  if (!collect(&g, tensors, n, "optim.clip_grad_norm")) return -1;
   double norm = total_norm(&g);
   double factor = max_norm / (norm + 1e-6); /* PyTorch's guard against division by zero */
   if (!(factor >= 1)) change(&g, scale, factor);
@@ -129,7 +141,7 @@ double mg_clip_grad_norm(mg_tensor *const *tensors, int n, double max_norm, doub
 
 bool mg_clip_grad_value(mg_tensor *const *tensors, int n, double limit) {
   gradients g = {0};
-  if (!collect(&g, tensors, n)) return false;
+  if (!collect(&g, tensors, n, "optim.clip_grad_value")) return false;
   change(&g, clamp, limit);
   finish(&g);
   return true;

@@ -10,19 +10,6 @@ local options = require "moongan.options"
 local core = moongan.core.image
 local image = {}
 
-local RANGE = { -1, 1 }
-
--- What sets the range, checked: low, high.
-local function limits(function_name, range)
-  local low, high = range[1], range[2]
-  local good = type(low) == "number" and type(high) == "number" and math.abs(low) < math.huge
-    and math.abs(high) < math.huge and low ~= high and #range == 2
-  if not good then
-    options.fail(function_name, "option range: expected two different finite numbers, { black, white }")
-  end
-  return low, high
-end
-
 local function check_tensor(function_name, value)
   if options.is(value, "moongan.Tensor") then return value:detach() end
   options.fail(function_name, "expected a tensor, got %s", options.describe(value))
@@ -73,6 +60,7 @@ local function as_pictures(function_name, tensor)
     shape_text(t))
 end
 
+local RANGE = options.range(-1, 1)
 local SAVE_OPTIONS = { range = RANGE }
 local LOAD_OPTIONS = { range = RANGE, channels = options.integer(0, 0, 3) }
 local GRID_OPTIONS = {
@@ -86,7 +74,7 @@ local GRID_OPTIONS = {
 local function load_options(function_name, given)
   local o = options.check(function_name, given, LOAD_OPTIONS)
   if o.channels == 2 then options.fail(function_name, "option channels: expected 1, 3 or 0 (as stored), got 2") end
-  return o.channels, limits(function_name, o.range)
+  return o.channels, o.range[1], o.range[2]
 end
 
 --- Read a PNG file of any colour type and depth.
@@ -95,12 +83,12 @@ end
 -- @return a tensor (H, W, C).  Transparent pixels are laid over white.
 function image.load(path, given)
   check_path("mg.image.load", path)
-  return core.load(path, load_options("mg.image.load", given))
+  return options.call(core.load, path, load_options("mg.image.load", given))
 end
 
 --- The same for the contents of a PNG file as a string.
 function image.decode(bytes, given)
-  return core.decode(bytes, load_options("mg.image.decode", given))
+  return options.call(core.decode, bytes, load_options("mg.image.decode", given))
 end
 
 --- Write one picture as an 8-bit PNG file, whole or not at all.
@@ -108,29 +96,28 @@ end
 -- @param tensor  (H, W, C), (H, W), (1, H, W, C), or flat where it is square
 -- @param given   range = { black, white }
 function image.save(path, tensor, given)
-  local o = options.check("mg.image.save", given, SAVE_OPTIONS)
+  local range = options.check("mg.image.save", given, SAVE_OPTIONS).range
   check_path("mg.image.save", path)
-  core.save(path, as_picture("mg.image.save", tensor), limits("mg.image.save", o.range))
+  options.call(core.save, path, as_picture("mg.image.save", tensor), range[1], range[2])
 end
 
 --- The PNG file that save would write, as a string.
 function image.encode(tensor, given)
-  local o = options.check("mg.image.encode", given, SAVE_OPTIONS)
-  return core.encode(as_picture("mg.image.encode", tensor), limits("mg.image.encode", o.range))
+  local range = options.check("mg.image.encode", given, SAVE_OPTIONS).range
+  return options.call(core.encode, as_picture("mg.image.encode", tensor), range[1], range[2])
 end
 
 --- The bare pixels of any tensor, one byte for each number, in the tensor's order.
 -- @return a string of as many bytes as the tensor has numbers
 function image.to_bytes(tensor, given)
-  local o = options.check("mg.image.to_bytes", given, SAVE_OPTIONS)
-  return core.to_bytes(check_tensor("mg.image.to_bytes", tensor), limits("mg.image.to_bytes", o.range))
+  local range = options.check("mg.image.to_bytes", given, SAVE_OPTIONS).range
+  return options.call(core.to_bytes, check_tensor("mg.image.to_bytes", tensor), range[1], range[2])
 end
 
-local function grid(function_name, tensor, o)
-  local low, high = limits(function_name, o.range)
-  local pictures = as_pictures(function_name, tensor)
+local function make_grid(function_name, tensor, o)
+  local pictures, low, high = as_pictures(function_name, tensor), o.range[1], o.range[2]
   local columns = o.columns or math.max(1, math.ceil(math.sqrt(pictures:size(1))))
-  return core.grid(pictures, columns, o.padding, o.scale, low + o.background * (high - low))
+  return options.call(core.grid, pictures, columns, o.padding, o.scale, low + o.background * (high - low))
 end
 
 --- Lay pictures out in rows, the first at the top left.
@@ -138,14 +125,16 @@ end
 -- @param given   columns, padding, background, scale and range, see GRID_OPTIONS
 -- @return one picture, a tensor (H, W, C) whose numbers are still in the range
 function image.grid(tensor, given)
-  return (grid("mg.image.grid", tensor, options.check("mg.image.grid", given, GRID_OPTIONS)))
+  local name = "mg.image.grid"
+  return make_grid(name, tensor, options.check(name, given, GRID_OPTIONS))
 end
 
 --- Write such a grid as a PNG file.
 function image.save_grid(path, tensor, given)
-  local o = options.check("mg.image.save_grid", given, GRID_OPTIONS)
-  check_path("mg.image.save_grid", path)
-  core.save(path, grid("mg.image.save_grid", tensor, o), o.range[1], o.range[2])
+  local name = "mg.image.save_grid"
+  local o = options.check(name, given, GRID_OPTIONS)
+  check_path(name, path)
+  options.call(core.save, path, make_grid(name, tensor, o), o.range[1], o.range[2])
 end
 
 return image

@@ -8,8 +8,8 @@
 --       split = options.one_of("train", "test"),      -- the first is the default
 --       scale = options.integer(1, 1, 64),            -- default, minimum, maximum
 --       alpha = options.number(0.5),                  -- any number; limits may be left out
---       range = { -1, 1 },                            -- a plain default: a value of the same type
---       flat = true,
+--       range = options.range(-1, 1),
+--       flat = true,                                  -- a plain default: a value of the same type
 --     })
 
 local options = {}
@@ -34,9 +34,8 @@ end
 -- Where moongan's Lua modules are: "@/some/where/moongan/".
 local home = debug.getinfo(1, "S").source:match("^(.*[/\\])") or ""
 
---- Raise "FUNCTION: MESSAGE", the message formatted, at the place outside moongan's own modules
--- that the call came from.
-function options.fail(function_name, ...)
+-- Raise a message at the place outside moongan's own modules that the call came from.
+local function raise(message)
   local level = 2
   while true do
     local caller = debug.getinfo(level, "S")
@@ -44,8 +43,22 @@ function options.fail(function_name, ...)
     if caller.what ~= "C" and caller.source:sub(1, #home) ~= home then break end
     level = level + 1
   end
-  error(function_name .. ": " .. string.format(...), level)
+  error(message, level)
 end
+
+--- Raise "FUNCTION: MESSAGE", the message formatted, at the place outside moongan's own modules
+-- that the call came from.
+function options.fail(function_name, ...) raise(function_name .. ": " .. string.format(...)) end
+
+local function results_or_raise(ok, ...)
+  if ok then return ... end
+  local message = ...
+  -- Where in our modules the core was called is of no use to the caller.
+  raise(type(message) == "string" and message:gsub("^[^\n:]*moongan[/\\][^\n:]*:%d+: ", "") or message)
+end
+
+--- Call a function of the core; an error of its is raised as options.fail would.
+function options.call(f, ...) return results_or_raise(pcall(f, ...)) end
 
 -- "a", "a or b", "a, b or c"
 local function either(words)
@@ -129,6 +142,20 @@ end
 function options.integer(default, min, max)
   return in_limits("a whole number", default, min, max,
     function(value) return type(value) == "number" and math.tointeger(value) or nil end)
+end
+
+--- { low, high }: two different finite numbers; the default is the two given.
+function options.range(default_low, default_high)
+  local function finite(value) return type(value) == "number" and math.abs(value) < math.huge end
+  return rule{
+    default = { default_low, default_high },
+    expected = "two different finite numbers, { low, high }",
+    accept = function(value)
+      local good = type(value) == "table" and #value == 2 and finite(value[1]) and finite(value[2])
+        and value[1] ~= value[2]
+      return good, value
+    end,
+  }
 end
 
 -- Levenshtein's distance, ignoring case.

@@ -1,0 +1,79 @@
+--- Fetching the files of a known data set with curl, each checked before it gets its name.
+
+local moongan = require "moongan"
+local find = require "moongan.data.find"
+local options = require "moongan.options"
+
+local fetch = {}
+
+-- Far above any file of a data set known, far below what would fill a disk.
+local MAX_BYTES = 100 * 1000 * 1000
+
+local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+-- Run a command: whether it succeeded, and what it said on either stream.
+local function run(command)
+  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1", "r"))
+  local said = pipe:read("a"):gsub("%s+$", "")
+  return pipe:close() == true, said
+end
+
+local function has_command(name) return (run("command -v " .. name .. " >/dev/null")) end
+
+-- The command that computes SHA-256, after making sure that all commands needed are there.
+local function check_tools(function_name)
+  local hasher = has_command("sha256sum") and "sha256sum" or has_command("shasum") and "shasum -a 256"
+  local missing = not has_command("curl") and "curl" or not has_command("gzip") and "gzip" or not hasher and "sha256sum"
+  if missing then options.fail(function_name, "expected the command %s, it is not installed", missing) end
+  return hasher
+end
+
+-- SHA-256 of what a gzip file contains.
+local function contents_sum(hasher, path)
+  local _, said = run("gzip -dc < " .. quote(path) .. " 2>/dev/null | " .. hasher)
+  return said:match("^%x+")
+end
+
+-- Download one file to `path` from the first mirror that has it right; false and what went wrong.
+local function download(set, hasher, name, path)
+  local troubles, part = {}, path .. ".part"
+  for _, mirror in ipairs(set.mirrors) do
+    local url = mirror .. name .. ".gz"
+    local done, said = run(string.format(
+      "curl --fail --location --silent --show-error --connect-timeout 20 --retry 2 --max-filesize %d --output %s %s",
+      MAX_BYTES, quote(part), quote(url)))
+    local sum = done and contents_sum(hasher, part)
+    if sum == set.sha256[name] then
+      local renamed, why = os.rename(part, path)
+      if renamed then return true end
+      said = why
+    elseif done then
+      said = string.format("expected contents of SHA-256 %s, got %s", set.sha256[name], sum)
+    end
+    os.remove(part)
+    troubles[#troubles + 1] = "\n    " .. url .. ": " .. said
+  end
+  return false, table.concat(troubles)
+end
+
+--- Have all files of a set in a folder, which is made where it is missing.  Files that are there and
+-- right are kept.
+-- @param set     an entry of moongan.data.sets
+-- @param report  called with a line of text for each file
+-- @error  where a command is missing, or a file cannot be had: nothing partial is left
+function fetch.files(function_name, set, folder, report)
+  local hasher = check_tools(function_name)
+  options.call(moongan.file.make_folder, folder)
+  for _, name in ipairs(options.names(set.sha256)) do
+    local path = find.join(folder, name .. ".gz")
+    if contents_sum(hasher, path) == set.sha256[name] then
+      report(path .. ": there already")
+    else
+      local done, troubles = download(set, hasher, name, path)
+      if not done then options.fail(function_name, "%s cannot be fetched:%s", path, troubles) end
+      report(path .. ": fetched, checksum right")
+    end
+  end
+end
+
+return fetch

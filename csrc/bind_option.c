@@ -66,7 +66,8 @@ static void raise_unknown_key(lua_State *L, const char *function, const char *ke
   }
   luaL_pushresult(&list);
   if (!nearest) luaL_error(L, "%s: unknown option \"%s\"; no options are known here", function, key);
-  if (best <= (int)MG_MAX(2, strlen(key) / 2))
+  bool near = best <= (int)MG_MAX(2, strlen(key) / 2) || strstr(nearest, key) || strstr(key, nearest);
+  if (near)
     luaL_error(L, "%s: unknown option \"%s\" (did you mean \"%s\"?); options: %s", function, key, nearest,
                lua_tostring(L, -1));
   luaL_error(L, "%s: unknown option \"%s\"; options: %s", function, key, lua_tostring(L, -1));
@@ -368,15 +369,12 @@ void mgl_check_options(lua_State *L, int first, const char *function, const mg_o
   for (int i = 0; options[i].name; i++) memcpy(values->value[i], options[i].fallback, sizeof values->value[i]);
   luaL_checkstack(L, 8, function);
   int position = read_positional(L, first, function, options, values, given);
-  if (lua_istable(L, position)) {
-    read_keys(L, position, function, options, NULL, values, given);
-    position++;
-  }
+  bool has_table = lua_istable(L, position);
+  if (has_table) read_keys(L, position++, function, options, NULL, values, given);
   for (; position <= lua_gettop(L); position++)
     if (!lua_isnil(L, position))
       luaL_error(L, "%s: argument %d: expected %s, got %s", function, position,
-                 lua_istable(L, position - 1) ? "nothing after the options" : "a table of options",
-                 mgl_describe(L, position));
+                 has_table ? "nothing after the options" : "a table of options", mgl_describe(L, position));
   for (int i = 0; options[i].name; i++)
     if (options[i].required && !given[i]) {
       char expected[TEXT_SIZE];

@@ -274,10 +274,10 @@ describe("optim", function()
         ["state%[2%]: expected a table, got false"] = function(s) s.state[2] = false end,
         ["state%[2%].step: expected a whole number >= 0, got number 1.5"] = function(s) s.state[2].step = 1.5 end,
         ["state%[2%].step: expected a whole number >= 0, got string"] = function(s) s.state[2].step = "1" end,
-        ["state%[2%].exp_avg: expected a tensor %(2%), got tensor %(3%)"] = function(s)
+        ["state%[2%].exp_avg: expected a tensor %(2,%), got tensor %(3,%)"] = function(s)
           s.state[2].exp_avg = s.state[1].exp_avg
         end,
-        ["state%[1%].exp_avg_sq: expected a tensor %(3%), got nil"] = function(s) s.state[1].exp_avg_sq = nil end,
+        ["state%[1%].exp_avg_sq: expected a tensor %(3,%), got nil"] = function(s) s.state[1].exp_avg_sq = nil end,
         ["state%[1%].max_exp_avg_sq: expected nil"] = function(s) s.state[1].max_exp_avg_sq = mg.zeros(3) end,
         ["state%[1%].exp_avg: expected nil"] = function(s) s.state[1].step = nil end,
         ["state%[1%]: unknown option \"exp_average\" %(did you mean \"exp_avg\""] = function(s)
@@ -311,15 +311,15 @@ describe("optim", function()
     it("scales all gradients by one factor and returns the norm before", function()
       local parameters = with_gradients(mg.tensor{ 3, 0 }, mg.tensor{ { 0, -4 } })
       parameters[3] = parameter({ 2 }, 1) -- has no gradient
-      helper.near(5, optim.clip_grad_norm(parameters, 2.5))
-      helper.near({ 1.5, 0 }, parameters[1].grad)
-      helper.near({ { 0, -2 } }, parameters[2].grad)
-      helper.near(2.5, optim.clip_grad_norm(parameters, 100))
-      helper.near({ 1.5, 0 }, parameters[1].grad)
-      helper.near(3.5, optim.clip_grad_norm(parameters, 100, { norm_type = 1 }))
-      helper.near((1.5 ^ 3 + 8) ^ (1 / 3), optim.clip_grad_norm(parameters, 100, { norm_type = 3 }))
-      helper.near(2, optim.clip_grad_norm(parameters, 1, { norm_type = math.huge }))
-      helper.near({ 0.75, 0 }, parameters[1].grad)
+      helper.near(5, optim.clip_grad_norm(parameters, 2.5), 1e-6)
+      helper.near({ 1.5, 0 }, parameters[1].grad, 1e-6)
+      helper.near({ { 0, -2 } }, parameters[2].grad, 1e-6)
+      helper.near(2.5, optim.clip_grad_norm(parameters, 100), 1e-6)
+      helper.near({ 1.5, 0 }, parameters[1].grad, 1e-6)
+      helper.near(3.5, optim.clip_grad_norm(parameters, 100, { norm_type = 1 }), 1e-6)
+      helper.near((1.5 ^ 3 + 8) ^ (1 / 3), optim.clip_grad_norm(parameters, 100, { norm_type = 3 }), 1e-6)
+      helper.near(2, optim.clip_grad_norm(parameters, 1, { norm_type = math.huge }), 1e-6)
+      helper.near({ 0.75, 0 }, parameters[1].grad, 1e-6)
       assert.equal(0, optim.clip_grad_norm({}, 1))
     end)
 
@@ -375,17 +375,17 @@ describe("optim", function()
     local p, q = parameter({ 2 }, 1), parameter({ 2 }, 2)
     local cases = {
       ["optim.Adam: argument 1 %(params%): expected a list of tensors.*got nothing"] = function() optim.Adam() end,
-      ["optim.Adam: argument 1 %(params%): expected a list of tensors.*got tensor %(2%)"] = function() optim.Adam(p) end,
+      ["optim.SGD: argument 1 %(params%): expected a list of tensors.*got tensor %(2,%)"] = function() optim.SGD(p) end,
       ["optim.SGD: expected at least one parameter"] = function() optim.SGD({}) end,
       ["optim.SGD: argument 1 %(params%): .*number 3 at place 2"] = function() optim.SGD{ p, 3 } end,
       ["parameter 2 of group 1 is parameter 1 already"] = function() optim.SGD{ p, p } end,
       ["parameter 1 of group 2 is parameter 1 already"] = function()
         optim.SGD{ { params = { p } }, { params = { p } } }
       end,
-      ["expected a leaf tensor that requires a gradient, got a tensor %(2%) that requires no gradient"] = function()
+      ["expected a leaf tensor that requires a gradient, got a tensor %(2,%) that requires no gradient"] = function()
         optim.SGD{ p, mg.ones(2) }
       end,
-      ["expected a leaf tensor that requires a gradient, got a tensor %(2%) that was computed"] = function()
+      ["expected a leaf tensor that requires a gradient, got a tensor %(2,%) that was computed"] = function()
         optim.SGD{ q * 2 }
       end,
       ["optim.SGD: group 1: expected params, a list of tensors, got nil"] = function() optim.SGD{ {} } end,

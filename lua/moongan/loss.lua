@@ -19,12 +19,15 @@ local known = {
   extra = options.optional("table"),
 }
 
-local function check_samples(real, fake)
-  for name, samples in pairs{ real = real, fake = fake } do
-    if not options.is(samples, "moongan.Tensor") then
-      options.fail(NAME, "%s: expected a tensor, got %s", name, options.describe(samples))
-    end
+local function check_tensor(name, value)
+  if not options.is(value, "moongan.Tensor") then
+    options.fail(NAME, "%s: expected a tensor, got %s", name, options.describe(value))
   end
+end
+
+local function check_samples(real, fake)
+  check_tensor("real", real)
+  check_tensor("fake", fake)
   local real_shape, fake_shape = table.concat(real:shape(), ", "), table.concat(fake:shape(), ", ")
   if real_shape ~= fake_shape then
     options.fail(NAME, "expected real and fake samples of one shape, got (%s) and (%s)", real_shape, fake_shape)
@@ -67,9 +70,7 @@ function loss.gradient_penalty(D, real, fake, given, ...)
   real, fake = real:detach(), fake:detach()
   local x = (fake + weights(real, o.epsilon) * (real - fake)):requires_grad_(true)
   local scores = D(x, table.unpack(extra, 1, extra.n))
-  if not options.is(scores, "moongan.Tensor") then
-    options.fail(NAME, "expected D to return a tensor, got %s", options.describe(scores))
-  end
+  check_tensor("what D returned", scores)
   local gradient = moongan.grad(scores:sum(), { x }, { create_graph = true })[1]
   local norm = (gradient:reshape(x:size(1), -1):square():sum(2) + NORM_EPSILON):sqrt()
   local excess = norm - o.target

@@ -28,6 +28,7 @@ local function read_value(row, text)
     value = math.tointeger(tonumber(text))
   elseif kind == "number" then
     value = tonumber(text)
+    if value then value = value + 0.0 end
   elseif kind == "boolean" then
     value = words[text:lower()]
   else

@@ -140,6 +140,12 @@ local function draw_batch(self)
   return images, y
 end
 
+-- A network of an image or of noise, and of labels where there are any.
+local function apply(network, x, y)
+  if y then return network(x, y) end
+  return network(x)
+end
+
 local function checked(self, loss, whose)
   local value = loss:item()
   if value ~= value or value == math.huge or value == -math.huge then
@@ -148,12 +154,16 @@ local function checked(self, loss, whose)
   return value
 end
 
+local function clamp(parameters, limit)
+  for _, parameter in ipairs(parameters) do parameter:clamp_(-limit, limit) end
+end
+
 -- One update of the discriminator on a batch; returns the loss (a number) and the labels used.
 local function update_discriminator(self)
   local G, D = self.generator, self.discriminator
   local real, y = draw_batch(self)
-  local fake = moongan.no_grad(G, self.noise(real:size(1)), y)
-  local loss = self.objective.discriminator(D(real, y), D(fake, y))
+  local fake = moongan.no_grad(apply, G, self.noise(real:size(1)), y)
+  local loss = self.objective.discriminator(apply(D, real, y), apply(D, fake, y))
   if self.penalty then
     local score = y and function(x) return D(x, y) end or D
     loss = loss + self.penalty(score, real, fake)
@@ -162,16 +172,15 @@ local function update_discriminator(self)
   self.optimizer_d:zero_grad()
   loss:backward()
   self.optimizer_d:step()
-  if self.clip then
-    for _, parameter in ipairs(self.parameters_d) do parameter:clamp_(-self.clip, self.clip) end
-  end
+  if self.clip then moongan.no_grad(clamp, self.parameters_d, self.clip) end
   return value, real:size(1), y
 end
 
 -- One update of the generator, for n images of the classes y.  Gradients stop at the generator's
 -- parameters: the discriminator's get none.
 local function update_generator(self, n, y)
-  local loss = self.objective.generator(self.discriminator(self.generator(self.noise(n), y), y))
+  local fake = apply(self.generator, self.noise(n), y)
+  local loss = self.objective.generator(apply(self.discriminator, fake, y))
   local value = checked(self, loss, "generator")
   self.optimizer_g:zero_grad()
   loss:backward{ inputs = self.parameters_g }
@@ -224,7 +233,7 @@ function Trainer:sample(noise, labels)
     y = moongan.one_hot(labels, self.conditional)
   end
   self.generator:eval()
-  local images = moongan.no_grad(self.generator, noise, y)
+  local images = moongan.no_grad(apply, self.generator, noise, y)
   self.generator:train()
   return images
 end

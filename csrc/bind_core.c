@@ -67,8 +67,14 @@ static int close_core(lua_State *L) {
   return 0;
 }
 
-/* Made before anything else of ours, so collected after it. */
+/* Made before anything else of ours, so collected after it; once only, however often a script
+ * loads the module anew, for what it closes is shared. */
 static void anchor_close(lua_State *L) {
+  if (lua_getfield(L, LUA_REGISTRYINDEX, "moongan.close." MG_REAL_NAME) != LUA_TNIL) {
+    lua_pop(L, 1);
+    return;
+  }
+  lua_pop(L, 1);
   lua_newuserdatauv(L, 0, 0);
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, close_core);

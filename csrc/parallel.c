@@ -36,6 +36,10 @@ static struct {
   _Alignas(64) atomic_int busy;          /* workers that have not finished this job */
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .owner = PTHREAD_MUTEX_INITIALIZER};
 
+static _Thread_local int own_index; /* 0 for whoever calls mg_parallel */
+
+int mg_worker(void) { return own_index; }
+
 static void run_tasks(void) {
   int64_t index;
   while ((index = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed)) < pool.count)
@@ -54,8 +58,14 @@ static void wait_for_job(unsigned seen) {
   pthread_mutex_unlock(&pool.lock);
 }
 
-static void *worker(void *start) {
-  unsigned seen = (unsigned)(uintptr_t)start;
+typedef struct start {
+  unsigned seen; /* the last job before this worker */
+  int index;
+} start;
+
+static void *worker(void *argument) {
+  unsigned seen = ((start *)argument)->seen;
+  own_index = ((start *)argument)->index;
   for (;;) {
     wait_for_job(seen);
     seen = atomic_load_explicit(&pool.job, memory_order_acquire);
@@ -93,9 +103,10 @@ static void start_workers(void) {
   if (pool.workers == pool.wanted - 1) return;
   stop_workers();
   pool.process = getpid();
-  uintptr_t seen = atomic_load(&pool.job);
+  static start starts[MAX_THREADS];
   while (pool.workers < pool.wanted - 1) {
-    if (pthread_create(&pool.thread[pool.workers], NULL, worker, (void *)seen)) break; /* fewer will do */
+    starts[pool.workers] = (start){atomic_load(&pool.job), pool.workers + 1};
+    if (pthread_create(&pool.thread[pool.workers], NULL, worker, &starts[pool.workers])) break; /* fewer will do */
     pool.workers++;
   }
   pool.wanted = pool.workers + 1;

@@ -21,6 +21,9 @@ void mg_parallel_ranges(int64_t n, int64_t grain, mg_range *body, void *argument
 /* How many elements of elementwise work are worth a range of their own. */
 #define MG_GRAIN 16384
 
+/* Inside a task: which of the mg_threads() threads runs it, from 0; for scratch of one's own. */
+int mg_worker(void);
+
 int mg_threads(void);
 void mg_set_threads(int count); /* 1 .. 256 */
 

@@ -143,9 +143,7 @@ static int push_option_value(lua_State *L, const mg_layer *layer, int i) {
       lua_rawseti(L, -2, d + 1);
     }
   } else {
-    lua_createtable(L, 0, 1);
     mgl_push_option(L, option, values->value[i]);
-    lua_getfield(L, -1, option->name);
   }
   return 1;
 }

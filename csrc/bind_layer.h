@@ -77,7 +77,7 @@ extern const luaL_Reg mgl_state_methods[]; /* bind_state.c; ended by a NULL name
 int mgl_layer_tostring(lua_State *L);      /* bind_layer_print.c */
 void mgl_open_init(lua_State *L);          /* bind_init.c: adds `init` to the table at the top */
 
-/* The number of elements of the parameters of the layer at index and of all within it. */
-int64_t mgl_count_parameters(lua_State *L, int index);
+/* The method: the number of elements of all parameters of the layer at index 1 and those within. */
+int mgl_num_parameters(lua_State *L);
 
 #endif

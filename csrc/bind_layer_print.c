@@ -80,7 +80,7 @@ static bool first_time(lua_State *L, const diagram *d, int index) {
   return first;
 }
 
-static void add_entries(lua_State *L, diagram *d, int index, int depth);
+static void add_entries(lua_State *L, diagram *d, int index, size_t indent, int depth);
 
 /* A line for the tensor at the top of the stack, an entry of the Module at index, after the text
  * just under it. */
@@ -97,7 +97,8 @@ static void add_tensor(lua_State *L, diagram *d, int index, const mgl_entry *ent
  * just under it; and lines for all that it holds. */
 static void add_entry(lua_State *L, diagram *d, int index, const mgl_entry *entry, int depth) {
   int value = lua_gettop(L);
-  const char *lead = lua_tostring(L, value - 1);
+  size_t indent;
+  const char *lead = lua_tolstring(L, value - 1, &indent);
   if (!entry->layer) {
     add_tensor(L, d, index, entry);
     return;
@@ -106,7 +107,7 @@ static void add_entry(lua_State *L, diagram *d, int index, const mgl_entry *entr
   push_description(L, value);
   lua_pushfstring(L, "%s%s%s", lead, lua_tostring(L, -1), first ? "" : "  (as above)");
   add_line(L, d, first ? own_parameters(mgl_test_layer(L, value)) : 0);
-  if (first) add_entries(L, d, value, depth + 1);
+  if (first) add_entries(L, d, value, indent, depth + 1);
 }
 
 /* Width of the longest name, and whether all are positions. */
@@ -128,14 +129,14 @@ static void push_spaces(lua_State *L, size_t n) {
   luaL_pushresultsize(&buffer, n);
 }
 
-/* Lines for what the container at index holds. */
-static void add_entries(lua_State *L, diagram *d, int index, int depth) {
+/* Lines for what the container at index holds, indented to where its own description starts. */
+static void add_entries(lua_State *L, diagram *d, int index, size_t indent, int depth) {
   int top = lua_gettop(L), count;
   luaL_checkstack(L, 16, "tostring");
   if (!mgl_test_layer(L, index)) return;
   const mgl_entry *entries = mgl_push_entries(L, index, &count);
   if (depth > MGL_MAX_NESTING) {
-    push_spaces(L, 2 * (size_t)depth);
+    push_spaces(L, indent);
     lua_pushliteral(L, "..");
     lua_concat(L, 2);
     add_line(L, d, 0);
@@ -144,7 +145,7 @@ static void add_entries(lua_State *L, diagram *d, int index, int depth) {
   bool positions;
   size_t width = name_width(L, entries, count, &positions);
   for (int i = 0; i < count; i++) {
-    push_spaces(L, 2 * (size_t)depth);
+    push_spaces(L, indent);
     const char *name = mgl_push_entry_name(L, &entries[i]);
     push_spaces(L, width - strlen(name));
     if (positions) lua_insert(L, -2); /* numbers to the right, names to the left */
@@ -182,13 +183,23 @@ static void push_diagram(lua_State *L, const diagram *d) {
   luaL_pushresult(&buffer);
 }
 
+/* The parameters of the layer at index 1, or 0 where they can't be counted: something within was
+ * freed, or is nested too deep. */
+static int64_t count_parameters(lua_State *L) {
+  lua_pushcfunction(L, mgl_num_parameters);
+  lua_pushvalue(L, 1);
+  int64_t count = lua_pcall(L, 1, 1, 0) == LUA_OK ? lua_tointeger(L, -1) : 0;
+  lua_pop(L, 1);
+  return count;
+}
+
 int mgl_layer_tostring(lua_State *L) {
   lua_settop(L, 1);
   if (!mgl_test_layer(L, 1)) return lua_pushliteral(L, "freed layer"), 1;
   for (int i = 0; i < 3; i++) lua_newtable(L);
   diagram d = {.texts = 2, .counts = 3, .seen = 4};
   char number[32];
-  int64_t count = mgl_count_parameters(L, 1);
+  int64_t count = count_parameters(L);
   first_time(L, &d, 1);
   push_description(L, 1);
   if (count > 0) {
@@ -196,7 +207,7 @@ int mgl_layer_tostring(lua_State *L) {
     lua_concat(L, 2);
   }
   add_line(L, &d, 0);
-  add_entries(L, &d, 1, 1);
+  add_entries(L, &d, 1, 2, 1);
   push_diagram(L, &d);
   return 1;
 }

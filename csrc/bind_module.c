@@ -24,17 +24,20 @@ static bool keep(size_t mark, mg_tensor **values, int n) {
   return kept;
 }
 
-/* Put "in layer 3 (BatchNorm) of Sequential: " in front of what failed in the layer on top of the
- * stack, or just under the error, and leave of both the error alone at `base`. */
-static int add_place(lua_State *L, size_t mark, int base, int position, int failure) {
-  mg_pool_drain(mark);
+/* Containers that a message names, so that what happened is not lost behind where. */
+#define MAX_PLACES 8
+
+/* Put "in layer 3 (BatchNorm) of Sequential: " in front of what failed in the layer at base + 1.
+ * Of the stack from base on, leave the error where Lua holds it, else nothing. */
+static int add_place(lua_State *L, int base, int position, int depth, int failure) {
   const char *name = mgl_layer_name(L, base + 1);
+  bool place = depth < MAX_PLACES;
   if (failure == MGL_CORE_ERROR) {
-    mg_fail_prefix("in layer %d (%s) of Sequential: ", position, name);
+    if (place) mg_fail_prefix("in layer %d (%s) of Sequential: ", position, name);
     lua_settop(L, base - 1);
     return failure;
   }
-  if (lua_type(L, -1) == LUA_TSTRING)
+  if (place && lua_type(L, -1) == LUA_TSTRING)
     lua_pushfstring(L, "in layer %d (%s) of Sequential: %s", position, name, lua_tostring(L, -1));
   lua_replace(L, base);
   lua_settop(L, base);
@@ -51,7 +54,10 @@ int mgl_run_sequential(lua_State *L, int index, mg_tensor **values, int n, int d
     lua_rawgeti(L, children, i);
     n = mgl_run(L, children + 1, values, n, depth + 1);
     if (n >= 0 && !keep(mark, values, n)) n = MGL_CORE_ERROR;
-    if (n < 0) return add_place(L, mark, children, i, n);
+    if (n < 0) {
+      mg_pool_drain(mark);
+      return add_place(L, children, i, depth, n);
+    }
     lua_pop(L, 1);
   }
   lua_pop(L, 1);

@@ -16,7 +16,10 @@ static void visit(lua_State *L, const walk *w, int depth) {
   int prefix = lua_gettop(L) - 1, index = prefix + 1;
   luaL_checkstack(L, 10, w->function);
   if (depth > MGL_MAX_NESTING) luaL_error(L, "%s: layers are nested more than %d deep", w->function, MGL_MAX_NESTING);
-  if (!mgl_test_layer(L, index)) luaL_error(L, "%s: layer '%s' has been freed", w->function, lua_tostring(L, prefix));
+  if (!mgl_test_layer(L, index)) {
+    lua_pushlstring(L, lua_tostring(L, prefix), lua_rawlen(L, prefix) - 1); /* without its last dot */
+    luaL_error(L, "%s: layer '%s' has been freed", w->function, lua_tostring(L, -1));
+  }
   lua_pushvalue(L, index);
   bool seen = lua_rawget(L, w->seen) != LUA_TNIL;
   lua_pop(L, 1);
@@ -164,21 +167,12 @@ static int layer_parameters(lua_State *L) { return list_tensors(L, "parameters",
 static int layer_named_parameters(lua_State *L) { return list_tensors(L, "named_parameters", true, true); }
 static int layer_buffers(lua_State *L) { return list_tensors(L, "buffers", false, false); }
 
-int64_t mgl_count_parameters(lua_State *L, int index) {
-  int top = lua_gettop(L);
+int mgl_num_parameters(lua_State *L) {
   int64_t count = 0;
-  lua_pushcfunction(L, layer_parameters);
-  lua_pushvalue(L, index);
-  lua_call(L, 1, 1);
-  for (lua_Integer i = 1; lua_rawgeti(L, top + 1, i) != LUA_TNIL; i++, lua_pop(L, 1))
-    count += mgl_test_tensor(L, -1)->numel;
-  lua_settop(L, top);
-  return count;
-}
-
-static int layer_num_parameters(lua_State *L) {
-  mgl_check_layer(L, 1, "num_parameters");
-  lua_pushinteger(L, mgl_count_parameters(L, 1));
+  lua_settop(L, 1);
+  layer_parameters(L);
+  for (lua_Integer i = 1; lua_rawgeti(L, 4, i) != LUA_TNIL; i++, lua_pop(L, 1)) count += mgl_test_tensor(L, -1)->numel;
+  lua_pushinteger(L, count);
   return 1;
 }
 
@@ -271,15 +265,14 @@ static void check_expected(lua_State *L, int names, problems *p) {
 }
 
 static void check_unexpected(lua_State *L, int names, problems *p) {
-  for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
-    lua_pushvalue(L, -2);
-    bool known = lua_rawget(L, names) != LUA_TNIL;
-    lua_pop(L, 1);
-    if (known) continue;
-    if (lua_type(L, -2) == LUA_TSTRING)
-      lua_pushfstring(L, "unexpected '%s'", lua_tostring(L, -2));
+  int key = lua_gettop(L) + 1;
+  for (lua_pushnil(L); lua_next(L, 2); lua_settop(L, key)) {
+    lua_pushvalue(L, key);
+    if (lua_rawget(L, names) != LUA_TNIL) continue;
+    if (lua_type(L, key) == LUA_TSTRING)
+      lua_pushfstring(L, "unexpected '%s'", lua_tostring(L, key));
     else
-      lua_pushfstring(L, "unexpected key: %s", mgl_describe(L, -2));
+      lua_pushfstring(L, "unexpected key: %s", mgl_describe(L, key));
     add_problem(L, p);
   }
 }
@@ -444,7 +437,7 @@ static int layer_clone(lua_State *L) {
 }
 
 const luaL_Reg mgl_state_methods[] = {{"parameters", layer_parameters}, {"named_parameters", layer_named_parameters},
-                                      {"buffers", layer_buffers},       {"num_parameters", layer_num_parameters},
+                                      {"buffers", layer_buffers},       {"num_parameters", mgl_num_parameters},
                                       {"zero_grad", layer_zero_grad},   {"requires_grad_", layer_requires_grad},
                                       {"state_dict", layer_state_dict}, {"load_state_dict", layer_load_state_dict},
                                       {"train", layer_train},           {"eval", layer_eval},

@@ -29,7 +29,7 @@ static const mg_option softmax_options[] = {{"dim", MG_NUMBER, false, false, {-1
 static bool softmax_build(mg_layer *layer) {
   double dim = layer->values.value[0][0];
   if (dim == floor(dim) && dim != 0) return true;
-  mg_fail("option 'dim': expected a dimension, 1 for the first or -1 for the last, got %.14g", dim);
+  mg_fail("option dim: expected a dimension, 1 for the first or -1 for the last, got %.14g", dim);
   return false;
 }
 

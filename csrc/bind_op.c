@@ -43,8 +43,8 @@ static kind kind_named(const char *text) {
     const char *name;
     kind kind;
   } kinds[] = {{"tensors", TENSORS}, {"indices", INDICES},   {"number", NUMBER}, {"integer", INTEGER},
-               {"index", INDEX},     {"dim?", OPTIONAL_DIM}, {"dim", DIM},       {"boolean", BOOLEAN},
-               {"shape", SHAPE},     {"dims", DIMS}};
+               {"index", INDEX},     {"dim?", OPTIONAL_DIM}, {"dims", DIMS},     {"dim", DIM},
+               {"boolean", BOOLEAN}, {"shape", SHAPE}};
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
     if (strncmp(text, kinds[i].name, strlen(kinds[i].name)) == 0) return kinds[i].kind;
   return TENSOR;

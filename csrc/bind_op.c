@@ -95,8 +95,9 @@ static mg_tensor *tensor_or_number(reading *r, int index, const char *name) {
 
 /* 1-based to 0-based. */
 static mg_tensor *indices(reading *r, int index, const char *name) {
+  mg_tensor *t = mgl_check_tensor(r->L, index, r->function, name); /* may raise: before recording is off */
   bool recording = mg_set_recording(false);
-  mg_tensor *t = mg_affine(mgl_check_tensor(r->L, index, r->function, name), 1, -1);
+  t = mg_affine(t, 1, -1);
   mg_set_recording(recording);
   return t;
 }

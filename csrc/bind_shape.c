@@ -1,22 +1,16 @@
 /* bind_shape.c: Lua functions and methods that are compositions of registered shape operations. */
 #include "bind.h"
 
-/* The dimension at index, 0-based: 1..count or, from the end, -count..-1. */
-static int check_dim(lua_State *L, int index, const char *function, const char *name, int count) {
-  int64_t dim = mgl_check_integer(L, index, function, name, -count, count);
-  if (dim == 0 || count == 0) mgl_bad_argument(L, function, index, name, "a dimension, counted from 1 or back from -1");
-  return (int)(dim < 0 ? dim + count : dim - 1);
-}
-
+/* The 0-based dimension at index, or a fallback where none is given. */
 static int check_optional_dim(lua_State *L, int index, const char *function, const char *name, int count,
                               int fallback) {
-  return lua_isnoneornil(L, index) ? fallback : check_dim(L, index, function, name, count);
+  return lua_isnoneornil(L, index) ? fallback : mgl_check_dim(L, index, function, name, count);
 }
 
 /* transpose(x, a, b): two dimensions exchanged. */
 static int transpose(lua_State *L) {
   mg_tensor *x = mgl_check_tensor(L, 1, "transpose", "x");
-  int a = check_dim(L, 2, "transpose", "a", x->ndim), b = check_dim(L, 3, "transpose", "b", x->ndim);
+  int a = mgl_check_dim(L, 2, "transpose", "a", x->ndim), b = mgl_check_dim(L, 3, "transpose", "b", x->ndim);
   size_t mark = mg_pool_mark();
   return mgl_return_tensor(L, mark, mg_transpose(x, a, b));
 }
@@ -32,7 +26,7 @@ static int matrix_transpose(lua_State *L) {
 /* select(x, dim, index): one position of a dimension, which is dropped. */
 static int select_position(lua_State *L) {
   mg_tensor *x = mgl_check_tensor(L, 1, "select", "x");
-  int dim = check_dim(L, 2, "select", "dim", x->ndim);
+  int dim = mgl_check_dim(L, 2, "select", "dim", x->ndim);
   int64_t size = x->shape[dim], index = mgl_check_integer(L, 3, "select", "index", -size, size);
   if (index == 0 || size == 0)
     return mgl_bad_argument(L, "select", 3, "index", "a position, counted from 1 or back from -1");
@@ -66,7 +60,7 @@ static int squeeze(lua_State *L) {
 /* unsqueeze(x, dim): a new dimension of size 1, which becomes dimension dim. */
 static int unsqueeze(lua_State *L) {
   mg_tensor *x = mgl_check_tensor(L, 1, "unsqueeze", "x");
-  int dim = check_dim(L, 2, "unsqueeze", "dim", x->ndim + 1);
+  int dim = mgl_check_dim(L, 2, "unsqueeze", "dim", x->ndim + 1);
   size_t mark = mg_pool_mark();
   return mgl_return_tensor(L, mark, mg_unsqueeze(x, dim));
 }

@@ -25,6 +25,7 @@ describe("printing", function()
 
   it("takes exponents where four decimals would not do", function()
     prints(mg.tensor{ 0.5, 0.000025 }, "tensor([5.0000e-01, 2.5000e-05], shape (2,), PRECISION)")
+    prints(mg.tensor{ 0.00005, 0.00007 }, "tensor([5.0000e-05, 7.0000e-05], shape (2,), PRECISION)")
     prints(mg.tensor{ 1.5, -20000 }, "tensor([ 1.5000e+00, -2.0000e+04], shape (2,), PRECISION)")
     prints(mg.tensor{ 1, 1e12 }, "tensor([1.0000e+00, 1.0000e+12], shape (2,), PRECISION)")
   end)

@@ -108,6 +108,9 @@ describe("writing t[key]", function()
     local m = mg.tensor{ { 1, 2 }, { 3, 4 } }
     m[{}] = m[1]
     near({ { 1, 2 }, { 1, 2 } }, m, 0)
+    local square = mg.tensor{ { 1, 2, 3 }, { 4, 5, 6 }, { 7, 8, 9 } }
+    square[{ {}, 2 }] = square[1]
+    near({ { 1, 1, 3 }, { 4, 2, 6 }, { 7, 3, 9 } }, square, 0)
   end)
 
   it("refuses what does not fit, and leaves the tensor as it was", function()

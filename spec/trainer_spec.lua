@@ -313,6 +313,23 @@ describe("a run", function()
     assert.is_true(spy.training)
   end)
 
+  it("samples from averaged weights and trains on with its own", function()
+    local plain, G = trainer_of()
+    plain:run{ iterations = 30 }
+    local averaging, H = trainer_of{ average = 0.9 }
+    averaging:run{ iterations = 30 }
+    same_parameters(G, H)
+    local noise, mean = mg.randn(4, 3), averaging.averaged.means[1]:clone()
+    assert.is_true((H[1].weight:detach() - mean):abs():max():item() > 1e-6)
+    averaging.averaged:with(function() helper.same_bits(mean, H[1].weight:detach()) end)
+    local sample = averaging:sample(noise)
+    assert.is_true((plain:sample(noise) - sample):abs():max():item() > 1e-6)
+    helper.error_like(function() averaging:sample(mg.randn(4, 2)) end, "Linear")
+    assert.is_true(H.training)
+    same_parameters(G, H)
+    helper.same_bits(sample, averaging:sample(noise))
+  end)
+
   it("stops where a loss is not finite, naming the iteration, and keeps the weights", function()
     local count = 0
     local trainer, G, D = trainer_of{ data = function()
@@ -366,6 +383,7 @@ describe("the trainer refuses", function()
   end
 
   it("a missing network", function()
-    helper.error_like(function() mg.gan.Trainer{ discriminator = D, data = batches() } end, "option generator: expected moongan.Layer, got nil")
+    helper.error_like(function() mg.gan.Trainer{ discriminator = D, data = batches() } end,
+      "option generator: expected moongan.Layer, got nil")
   end)
 end)

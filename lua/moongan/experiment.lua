@@ -17,6 +17,7 @@ local function common_rows(name)
     { "batch", 64, "images in a batch", min = 1 },
     { "nz", 100, "size of the noise", min = 1 },
     { "n_critic", 1, "updates of the discriminator for one of the generator", min = 1 },
+    { "average", 0.0, "decay of the running average of weights that samples use; 0: none", min = 0, max = 0.99999 },
     { "seed", 1, "of weights, noise and the order of the data", min = 0 },
     { "threads", 0, "processor cores to use; 0: as they are", min = 0, max = 256 },
     { "out", "runs/" .. name, "folder for what the run leaves behind" },
@@ -75,7 +76,7 @@ function experiment.build(definition, o)
   local settings = definition.trainer(o)
   local shared = {
     data = data, range = range, batch = o.batch, nz = o.nz, n_critic = o.n_critic, seed = o.seed, out = o.out,
-    sample_every = o.sample_every, log_every = o.log_every, quiet = o.quiet,
+    average = o.average, sample_every = o.sample_every, log_every = o.log_every, quiet = o.quiet,
   }
   for key, value in pairs(shared) do settings[key] = value end
   return moongan.gan.Trainer(settings)

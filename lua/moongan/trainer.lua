@@ -11,6 +11,7 @@
 -- the generator.
 
 local moongan = require "moongan"
+local average = require "moongan.average"
 local gan = require "moongan.gan"
 local options = require "moongan.options"
 local progress = require "moongan.progress"
@@ -32,6 +33,8 @@ local known = {
   n_critic = options.integer(1, 1),                  -- updates of D in an iteration
   optimizer_g = options.optional("moongan.Optimizer"), -- default Adam, lr = 2e-4, betas = { 0.5, 0.999 }
   optimizer_d = options.optional("moongan.Optimizer"),
+  average = options.number(0, 0, 0.99999),           -- samples come from an average of G's weights over
+                                                     -- about 1 / (1 - average) iterations; 0: they do not
   seed = options.integer(1, 0),                      -- of the order of batches
   out = options.optional("string"),                  -- run folder; nothing is written where it is not given
   log_every = options.integer(100, 1),               -- iterations between two rows of losses.csv
@@ -120,6 +123,7 @@ function Trainer.new(given)
   local function adam(parameters) return moongan.optim.Adam(parameters, { lr = 2e-4, betas = { 0.5, 0.999 } }) end
   self.optimizer_g = o.optimizer_g or adam(self.parameters_g)
   self.optimizer_d = o.optimizer_d or adam(self.parameters_d)
+  self.averaged = o.average > 0 and average.new(self.generator, o.average) or nil
   if o.conditional then self.grid = { o.conditional, o.grid[2] } end
   self.generator:train()
   self.discriminator:train()
@@ -200,6 +204,7 @@ function Trainer:step()
     sum = sum + value
   end
   local g_loss = update_generator(self, n, y)
+  if self.averaged then self.averaged:update() end
   self.iteration = self.iteration + 1
   return sum / self.n_critic, g_loss
 end
@@ -220,7 +225,16 @@ function Trainer:grid_inputs()
   return moongan.cat(repeated, 1), moongan.tensor(labels)
 end
 
---- Images by the generator, in evaluation mode and without recording.
+local function generate(self, noise, y)
+  self.generator:eval()
+  local good, result = pcall(moongan.no_grad, apply, self.generator, noise, y)
+  self.generator:train()
+  if not good then error(result, 0) end
+  return result
+end
+
+--- Images by the generator (of averaged weights where `average` was given), in evaluation mode and
+-- without recording.
 -- @param noise   a tensor (n, nz), or a number of images to draw noise for
 -- @param labels  conditional trainers: a tensor (n) of class numbers, or one class number
 -- @return a tensor of n images
@@ -232,10 +246,8 @@ function Trainer:sample(noise, labels)
     if labels == nil then fail("sample: expected labels (conditional = %d), got nil", self.conditional) end
     y = moongan.one_hot(labels, self.conditional)
   end
-  self.generator:eval()
-  local images = moongan.no_grad(apply, self.generator, noise, y)
-  self.generator:train()
-  return images
+  if self.averaged then return self.averaged:with(generate, self, noise, y) end
+  return generate(self, noise, y)
 end
 
 --- Write the sample grid, always of the same noise, as a PNG file.

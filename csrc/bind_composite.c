@@ -49,10 +49,13 @@ static int operator_div(lua_State *L) {
   return mgl_return_tensor(L, o.mark, mg_div(side(o.a, o.x), side(o.b, o.y)));
 }
 
-static int operator_pow(lua_State *L) {
-  operands o = read_operands(L, "^");
+static int power(lua_State *L, const char *name) {
+  operands o = read_operands(L, name);
   return mgl_return_tensor(L, o.mark, o.b ? mg_pow(side(o.a, o.x), o.b) : mg_pow_scalar(o.a, o.y));
 }
+
+static int operator_pow(lua_State *L) { return power(L, "^"); }
+static int tensor_pow(lua_State *L) { return power(L, "pow"); }
 
 static int tensor_neg(lua_State *L) {
   size_t mark = mg_pool_mark();
@@ -144,7 +147,7 @@ static int tensor_norm(lua_State *L) {
 }
 
 const luaL_Reg mgl_composite_methods[] = {
-    {"neg", tensor_neg},     {"pow", operator_pow},     {"selu", tensor_selu}, {"log_sigmoid", tensor_log_sigmoid},
+    {"neg", tensor_neg},     {"pow", tensor_pow},       {"selu", tensor_selu}, {"log_sigmoid", tensor_log_sigmoid},
     {"clone", tensor_clone}, {"detach", tensor_detach}, {"max", tensor_max},   {"min", tensor_min},
     {"var", tensor_var},     {"std", tensor_std},       {"norm", tensor_norm}, {NULL, NULL},
 };

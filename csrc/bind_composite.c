@@ -21,6 +21,7 @@ static operands read_operands(lua_State *L, const char *function) {
     o.y = lua_tonumber(L, 2);
   else
     o.b = mgl_check_tensor(L, 2, function, "right side");
+  if (!o.a && !o.b) mgl_bad_argument(L, function, 1, "left side", "a tensor on one side");
   return o;
 }
 

@@ -100,12 +100,17 @@ static bool record(const mg_call *call) {
   return true;
 }
 
+#define FIRST_OPTIONAL 2 /* operations with an optional input (a bias) have it third */
+
 mg_tensor *mg_apply(mg_op_id id, mg_tensor *const *in, int n, const mg_attrs *attrs) {
   static const mg_attrs none;
   if (mg_error()) return NULL;
   mg_call call = {&mg_ops[id], in, n, attrs ? attrs : &none, NULL};
   bool wanted = false;
-  for (int i = 0; i < n; i++) wanted |= in[i] && in[i]->requires_grad;
+  for (int i = 0; i < n; i++) {
+    if (!in[i] && i < FIRST_OPTIONAL) return NULL;
+    wanted |= in[i] && in[i]->requires_grad;
+  }
   if (call.op->shape) {
     mg_shape shape;
     if (call.op->shape(&call, &shape)) call.out = mg_tensor_new(shape.ndim, shape.size);

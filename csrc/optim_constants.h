@@ -4,14 +4,13 @@
 
 enum { MG_CLIP, MG_FIRST_CONSTANT, MG_MAX_CONSTANTS = 12 };
 
-/* SGD: velocity = KEEP velocity + TAKE gradient. */
+/* SGD: velocity = MOMENTUM velocity + TAKE gradient. */
 enum {
   MG_SGD_LR = MG_FIRST_CONSTANT,
   MG_SGD_WEIGHT_DECAY,
-  MG_SGD_KEEP,
   MG_SGD_TAKE,
-  MG_SGD_MOMENTUM, /* how far Nesterov's gradient looks ahead */
-  MG_SGD_NESTEROV  /* 1 or 0 */
+  MG_SGD_MOMENTUM,
+  MG_SGD_NESTEROV /* 1 or 0 */
 };
 
 /* Adam: TAKE is 1 - beta; LR and CORRECTION hold the bias corrections; SHRINK is AdamW's decay. */

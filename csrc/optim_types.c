@@ -32,12 +32,10 @@ static const mg_option sgd_options[] = {COMMON_OPTIONS(1e-3, 0),
                                         END};
 
 static void sgd_constants(const mg_values *values, double step, double *c) {
-  double momentum = option(values, SGD_MOMENTUM);
   c[MG_SGD_LR] = lr_of(values);
   c[MG_SGD_WEIGHT_DECAY] = decay_of(values);
-  c[MG_SGD_KEEP] = step == 1 ? 0 : momentum; /* the first velocity is the gradient itself */
-  c[MG_SGD_TAKE] = step == 1 ? 1 : 1 - option(values, SGD_DAMPENING);
-  c[MG_SGD_MOMENTUM] = momentum;
+  c[MG_SGD_TAKE] = step == 1 ? 1 : 1 - option(values, SGD_DAMPENING); /* the first velocity is the gradient itself */
+  c[MG_SGD_MOMENTUM] = option(values, SGD_MOMENTUM);
   c[MG_SGD_NESTEROV] = option(values, SGD_NESTEROV);
 }
 

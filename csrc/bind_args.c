@@ -7,7 +7,9 @@
 void mgl_check(lua_State *L, size_t mark) {
   mg_pool_drain(mark);
   if (!mg_error()) return;
+  luaL_where(L, 1);
   lua_pushstring(L, mg_error());
+  lua_concat(L, 2);
   mg_clear_error();
   lua_error(L);
 }

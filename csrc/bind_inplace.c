@@ -17,7 +17,8 @@ static int change(lua_State *L, const char *name, mg_binary_kernel *kernel) {
   }
   if (mg_error()) mg_fail_prefix("%s: ", name);
   /* An operand that overlaps self is read before it is overwritten. */
-  if (!mg_error() && operand->storage == self->storage && operand->data != self->data) operand = mg_copy(operand);
+  bool same = operand && operand->data == self->data && operand->numel == self->numel;
+  if (!mg_error() && operand->storage == self->storage && !same) operand = mg_copy(operand);
   if (!mg_error() && mg_inplace_allowed(self, name)) mg_run_binary(kernel, self, operand, self, 0, 0);
   mgl_check(L, mark);
   lua_settop(L, 1);

@@ -49,7 +49,9 @@ static mg_tensor *fill_bernoulli(mg_tensor *t, double p) {
 static mg_tensor *new_of_shape(lua_State *L, int index, const char *function) {
   int64_t shape[MG_MAX_DIM];
   int ndim = mgl_check_shape(L, index, function, shape);
-  return mg_tensor_new(ndim, shape);
+  mg_tensor *t = mg_tensor_new(ndim, shape);
+  if (!t) mg_fail_prefix("%s: ", function);
+  return t;
 }
 
 /* ---- new tensors --------------------------------------------------------------------------- */

@@ -10,6 +10,8 @@
 
 /* Columns of the general case that are taken together. */
 #define STRIP 256
+/* Side by side maxima of a row. */
+#define LANES 16
 
 /* x and y are (outer, size, inner). */
 typedef struct softmax {
@@ -22,9 +24,16 @@ typedef struct softmax {
 /* ---- inner = 1: rows ----------------------------------------------------------------------- */
 
 /* NaN wins: it must stay visible. */
+static inline real larger(real a, real max) { return a > max || a != a ? a : max; }
+
 static real row_max(int64_t n, const real *x) {
-  real max = x[0];
-  for (int64_t i = 1; i < n; i++) max = x[i] > max || x[i] != x[i] ? x[i] : max;
+  real lane[LANES], max = x[0];
+  int64_t i = 0;
+  for (int l = 0; l < LANES; l++) lane[l] = max;
+  for (; i + LANES <= n; i += LANES)
+    for (int l = 0; l < LANES; l++) lane[l] = larger(x[i + l], lane[l]);
+  for (; i < n; i++) max = larger(x[i], max);
+  for (int l = 0; l < LANES; l++) max = larger(lane[l], max);
   return max;
 }
 

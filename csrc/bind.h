@@ -42,6 +42,9 @@ void mgl_push_tensor(lua_State *L, mg_tensor *t);
 /* The same for a tensor that something else holds anyhow, such as a parameter: there is no memory
  * to charge the collector with. */
 void mgl_push_held_tensor(lua_State *L, mg_tensor *t);
+/* Let the collector run in proportion to `bytes` of memory that a new userdata holds, unless the
+ * script stopped it.  The userdata must be anchored already. */
+void mgl_charge(lua_State *L, size_t bytes);
 /* The list of tensors in the table at index (retained by that table): count, at most `max`. */
 int mgl_check_tensors(lua_State *L, int index, const char *function, const char *name, mg_tensor **out, int max);
 

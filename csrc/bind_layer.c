@@ -19,7 +19,7 @@ mg_layer *mgl_test_layer(lua_State *L, int index) {
 
 mg_layer *mgl_check_layer(lua_State *L, int index, const char *function) {
   mg_layer **box = luaL_testudata(L, index, MG_LAYER);
-  if (!box) mgl_bad_argument(L, function, index, "layer", "a layer");
+  if (!box) return mgl_bad_argument(L, function, index, "layer", "a layer"), NULL;
   if (!*box) luaL_error(L, "%s: the layer has been freed", function);
   return *box;
 }
@@ -56,6 +56,23 @@ static int layer_free(lua_State *L) {
 
 /* ---- constructors --------------------------------------------------------------------------- */
 
+/* After a failure for lack of memory: collect garbage, which may hold some.  True, with the error
+ * cleared, if that is worth another attempt, as it is once. */
+static bool collect_for_another(lua_State *L, int *attempts) {
+  if (!mg_error_is_memory() || (*attempts)++ > 0) return false;
+  mg_clear_error();
+  lua_gc(L, LUA_GCCOLLECT);
+  return true;
+}
+
+/* Tell the collector of the tensors in the new layer on top of the stack. */
+static void charge_tensors(lua_State *L, const mg_layer *layer) {
+  size_t elements = 0;
+  for (int i = 0; i < MG_LAYER_TENSORS; i++)
+    if (layer->tensor[i]) elements += (size_t)layer->tensor[i]->numel;
+  mgl_charge(L, elements * sizeof(real));
+}
+
 /* nn.Linear(64, 256, { bias = false }): the type is the function's upvalue. */
 static int construct(lua_State *L) {
   static const mg_option no_options[] = {{.name = NULL}};
@@ -64,33 +81,27 @@ static int construct(lua_State *L) {
   mgl_check_options(L, 1, type->name, type->options ? type->options : no_options, &values);
   mg_layer **box = mgl_push_layer_box(L);
   size_t mark = mg_pool_mark();
-  *box = mg_layer_new(type, &values);
-  if (!*box && mg_error_is_memory()) {
-    mg_clear_error();
-    lua_gc(L, LUA_GCCOLLECT);
-    *box = mg_layer_new(type, &values);
-  }
-  if (!*box) mg_fail_prefix("%s: ", type->name);
+  int attempts = 0;
+  while (!(*box = mg_layer_new(type, &values)) && collect_for_another(L, &attempts)) continue;
+  if (*box) return charge_tensors(L, *box), 1;
+  mg_fail_prefix("%s: ", type->name);
   mgl_check(L, mark);
-  return 1;
+  return 0;
 }
 
 /* ---- forward -------------------------------------------------------------------------------- */
 
 int mgl_run(lua_State *L, int index, mg_tensor **values, int n, int depth) {
-  mg_layer *layer = mgl_test_layer(L, index);
-  if (layer && layer->type == &mgl_sequential_type) return mgl_run_sequential(L, index, values, n, depth);
-  if (layer && layer->type == &mgl_module_type) return mgl_run_module(L, index, values, n);
-  if (!layer) return mg_fail("the layer has been freed"), MGL_CORE_ERROR;
-  mg_tensor *result = mg_layer_forward(layer, values, n);
-  if (!result && mg_error_is_memory()) { /* perhaps garbage holds it; then try once more */
-    mg_clear_error();
-    lua_gc(L, LUA_GCCOLLECT);
-    return (layer = mgl_test_layer(L, index)) && (values[0] = mg_layer_forward(layer, values, n)) ? 1 : MGL_CORE_ERROR;
-  }
-  if (!result) return MGL_CORE_ERROR;
-  values[0] = result;
-  return 1;
+  int attempts = 0;
+  do {
+    mg_layer *layer = mgl_test_layer(L, index);
+    if (!layer) return mg_fail("the layer has been freed"), MGL_CORE_ERROR;
+    if (layer->type == &mgl_sequential_type) return mgl_run_sequential(L, index, values, n, depth);
+    if (layer->type == &mgl_module_type) return mgl_run_module(L, index, values, n);
+    mg_tensor *result = mg_layer_forward(layer, values, n);
+    if (result) return values[0] = result, 1;
+  } while (collect_for_another(L, &attempts));
+  return MGL_CORE_ERROR;
 }
 
 /* Raise what mgl_run left, with the place of the call in front. */
@@ -123,7 +134,7 @@ static int layer_call(lua_State *L) {
   luaL_checkstack(L, MGL_MAX_VALUES + 4, name);
   size_t mark = mg_pool_mark();
   int count = mgl_run(L, self, values, n, 0);
-  if (count < 0) return raise_failure(L, mark, self, count);
+  if (count < 1) return raise_failure(L, mark, self, count);
   for (int i = 0; i < count - 1; i++) mgl_push_tensor(L, values[i]);
   mgl_return_tensor(L, mark, values[count - 1]);
   return count;
@@ -226,6 +237,22 @@ static void open_metatable(lua_State *L) {
   lua_pop(L, 1);
 }
 
+/* mg.layers(): a list of { name =, doc = }, one for every constructor. */
+static int list_layers(lua_State *L) {
+  static const mg_layer_type *const containers[] = {&mgl_sequential_type, &mgl_module_type, NULL};
+  const mg_layer_type *type;
+  lua_newtable(L);
+  for (int i = 0, container = 0; (type = mg_layer_type_at(i)) || (type = containers[container++]); i++) {
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, type->name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, type->doc);
+    lua_setfield(L, -2, "doc");
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
 void mgl_open_layer(lua_State *L) {
   open_metatable(L);
   lua_newtable(L);
@@ -238,4 +265,6 @@ void mgl_open_layer(lua_State *L) {
   mgl_open_module(L);
   mgl_open_init(L);
   lua_setfield(L, -2, "nn");
+  lua_pushcfunction(L, list_layers);
+  lua_setfield(L, -2, "layers");
 }

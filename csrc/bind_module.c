@@ -99,13 +99,11 @@ static int call_for_tensors(lua_State *L) {
 
 int mgl_run_module(lua_State *L, int index, mg_tensor **values, int n) {
   int base = lua_gettop(L);
-  size_t mark = mg_pool_mark();
   luaL_checkstack(L, 2 * MGL_MAX_VALUES, "Module");
   lua_pushcfunction(L, call_for_tensors);
   lua_pushvalue(L, index);
   for (int i = 0; i < n; i++) mgl_push_tensor(L, values[i]);
   int status = lua_pcall(L, n + 1, LUA_MULTRET, 0);
-  mg_pool_drain(mark);
   if (status != LUA_OK) return MGL_LUA_ERROR;
   int count = lua_gettop(L) - base;
   for (int i = 0; i < count; i++)

@@ -87,8 +87,9 @@ static void add_container_tensors(lua_State *L, int list, const char *prefix, co
     if (entries[i].layer) continue;
     mgl_push_entry(L, index + 1, &entries[i]);
     mg_tensor *t = mgl_test_tensor(L, -1);
-    if (!t) luaL_error(L, "%s: tensor '%s%s' has been freed", function, prefix, mgl_push_entry_name(L, &entries[i]));
-    if (!t->node) {
+    if (!t)
+      luaL_error(L, "%s: tensor '%s%s' has been freed", function, prefix, mgl_push_entry_name(L, &entries[i]));
+    else if (!t->node) {
       bool parameter = mgl_is_parameter(L, index, &entries[i], t);
       lua_pushfstring(L, "%s%s", prefix, mgl_push_entry_name(L, &entries[i]));
       lua_remove(L, -2);

@@ -22,9 +22,7 @@ static void full_collection(lua_State *L) {
   full_above = MG_MAX(FULL_BYTES, mg_memory()->live_bytes / 2 * 3);
 }
 
-/* Let the collector run in proportion to the bytes boxed, unless the script stopped it.  The new
- * box must be anchored already. */
-static void charge(lua_State *L, size_t bytes) {
+void mgl_charge(lua_State *L, size_t bytes) {
   boxed_bytes += bytes;
   if (boxed_bytes < STEP_BYTES) return;
   size_t kilobytes = boxed_bytes >> 10;
@@ -52,7 +50,7 @@ void mgl_push_held_tensor(lua_State *L, mg_tensor *t) {
 
 void mgl_push_tensor(lua_State *L, mg_tensor *t) {
   mgl_push_held_tensor(L, t);
-  charge(L, (size_t)t->numel * sizeof(real));
+  mgl_charge(L, (size_t)t->numel * sizeof(real));
 }
 
 bool mgl_retry(lua_State *L, size_t mark) {
@@ -73,7 +71,7 @@ int mgl_return_tensor(lua_State *L, size_t mark, mg_tensor *t) {
   box *b = new_box(L);
   b->tensor = mg_retain(t);
   mg_pool_drain(mark);
-  charge(L, (size_t)t->numel * sizeof(real));
+  mgl_charge(L, (size_t)t->numel * sizeof(real));
   return 1;
 }
 

@@ -67,7 +67,7 @@ static mg_tensor *normalize_by_batch(mg_layer *layer, mg_tensor *x) {
   mg_tensor *moments = mg_moments(x);
   mg_tensor *y = mg_batch_norm(x, weight, bias, moments, layer->values.value[BATCH_EPS][0]);
   /* Last, so that a forward pass that fails changes nothing. */
-  if (y && layer->training && layer->tensor[RUNNING_MEAN]) update_running(layer, moments, rows);
+  if (y && layer->tensor[RUNNING_MEAN]) update_running(layer, moments, rows);
   return y;
 }
 

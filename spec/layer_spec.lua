@@ -72,6 +72,16 @@ describe("samples of layers", function()
     end
     for name in pairs(samples) do assert(nn[name], "no constructor nn." .. name) end
   end)
+
+  it("are as many as mg.layers() tells about", function()
+    local told = {}
+    for _, row in ipairs(mg.layers()) do
+      assert(row.doc:find(row.name, 1, true) == 1, row.name)
+      told[row.name] = true
+    end
+    for name in pairs(samples) do assert(told[name], "not told: " .. name) end
+    for name in pairs(told) do assert(samples[name], "no sample: " .. name) end
+  end)
 end)
 
 -- ---- values and derivatives ---------------------------------------------------------------------
@@ -445,6 +455,16 @@ describe("a layer", function()
           linear(mg.ones(2, 64)):sum():backward()
         end
       end)
+    end)
+  end)
+
+  it("weighs as much to the collector as its tensors do", function()
+    helper.gc_modes(function()
+      helper.collect()
+      local before = mg.memory(true).live_bytes
+      for _ = 1, 200 do nn.Linear(512, 512) end -- 200 MB and more
+      local peak = mg.memory().peak_bytes - before
+      assert(peak < 120 * 2 ^ 20, string.format("%d MB at once", peak // 2 ^ 20))
     end)
   end)
 

@@ -19,13 +19,9 @@ static int construct(lua_State *L) {
   return 1;
 }
 
-/* l(input, target): target is a tensor, or a number for every element. */
-static int call(lua_State *L) {
-  const loss_box *box = luaL_checkudata(L, 1, MG_LOSS);
+/* The loss of the arguments 1 and 2, the box being the third. */
+static mg_tensor *forward(lua_State *L, const loss_box *box) {
   const char *name = box->type->name;
-  lua_settop(L, 3);
-  lua_rotate(L, 1, -1); /* the box to the end, so that messages count from the input */
-  size_t mark = mg_pool_mark();
   mg_target target = {0};
   mg_tensor *input = mgl_check_tensor(L, 1, name, "input");
   if (lua_type(L, 2) == LUA_TNUMBER)
@@ -33,8 +29,19 @@ static int call(lua_State *L) {
   else if (lua_isuserdata(L, 2))
     target.tensor = mgl_check_tensor(L, 2, name, "target");
   else
-    return mgl_bad_argument(L, name, 2, "target", "a tensor or a number");
-  return mgl_return_tensor(L, mark, mg_loss_forward(box->type, &box->values, input, target));
+    mgl_bad_argument(L, name, 2, "target", "a tensor or a number");
+  return mg_loss_forward(box->type, &box->values, input, target);
+}
+
+/* l(input, target): target is a tensor, or a number for every element. */
+static int call(lua_State *L) {
+  const loss_box *box = luaL_checkudata(L, 1, MG_LOSS);
+  lua_settop(L, 3);
+  lua_rotate(L, 1, -1); /* the box to the end, so that messages count from the input */
+  size_t mark = mg_pool_mark();
+  mg_tensor *result = forward(L, box);
+  if (!result && mgl_retry(L, mark)) result = forward(L, box);
+  return mgl_return_tensor(L, mark, result);
 }
 
 /* Options can be read as fields: l.reduction. */

@@ -89,8 +89,13 @@ static int free_optimizer(lua_State *L) {
 
 /* opt:step() */
 static int step(lua_State *L) {
-  mg_optimizer_step(mgl_check_optimizer(L, "optimizer:step"));
-  mgl_check(L, mg_pool_mark());
+  const char *name = "optimizer:step";
+  size_t mark = mg_pool_mark(), before = mg_memory()->live_bytes;
+  if (!mg_optimizer_step(mgl_check_optimizer(L, name)) && mgl_retry(L, mark))
+    mg_optimizer_step(mgl_check_optimizer(L, name)); /* checked anew: a finalizer may have freed it */
+  mgl_check(L, mark);
+  if (mg_memory()->live_bytes > before)
+    mgl_charge(L, mg_memory()->live_bytes - before); /* the first step makes state */
   return 0;
 }
 
@@ -147,7 +152,7 @@ static int param_groups(lua_State *L) {
     mgl_add_group_options(L, optimizer, g);
     lua_newtable(L);
     for (int i = 1; p < optimizer->n && optimizer->parameters[p].group == g; i++, p++) {
-      mgl_push_tensor(L, optimizer->parameters[p].tensor);
+      mgl_push_held_tensor(L, optimizer->parameters[p].tensor);
       lua_rawseti(L, -2, i);
     }
     lua_setfield(L, -2, "params");

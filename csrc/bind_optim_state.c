@@ -39,7 +39,7 @@ static void push_state(lua_State *L, const mg_optimizer *optimizer) {
       lua_setfield(L, -2, "step");
       for (int i = 0; i < MG_MAX_STATE; i++) {
         if (!parameter->state[i]) continue;
-        mgl_push_tensor(L, parameter->state[i]);
+        mgl_push_held_tensor(L, parameter->state[i]);
         lua_setfield(L, -2, optimizer->type->state[i].name);
       }
     }

@@ -1,0 +1,60 @@
+local mg = require "moongan"
+local helper = require "spec.helper"
+
+local nn, loss, optim = mg.nn, mg.loss, mg.optim
+
+-- Constructor arguments: sizes by position, then one table of named options.
+describe("constructor options", function()
+  local function fails(pattern, f, ...)
+    local arguments = table.pack(...)
+    helper.error_like(function() f(table.unpack(arguments, 1, arguments.n)) end, pattern)
+  end
+
+  it("take positional sizes and numbers, a table, or neither", function()
+    assert.truthy(nn.Linear(2, 3))
+    assert.truthy(nn.Linear(2, 3, { bias = false }))
+    assert.truthy(nn.Linear(2, 3, nil))
+    assert.truthy(nn.Linear(2.0, 3))
+    assert.truthy(nn.LeakyReLU())
+    assert.truthy(nn.LeakyReLU(0.3))
+    assert.truthy(nn.LeakyReLU(nil))
+    assert.truthy(nn.Reshape(2, 3))
+    assert.truthy(nn.Reshape({ 2, 3 }))
+  end)
+
+  it("name an argument that does not fit", function()
+    fails("Linear: argument 2 .*: expected a whole number .*got nothing", nn.Linear, 2)
+    fails("Linear: argument 1 .*got nil", nn.Linear, nil, 2)
+    fails("Linear: argument 1 .*got number 2.5", nn.Linear, 2.5, 2)
+    fails("Linear: argument 1 .*got string \"2\"", nn.Linear, "2", 2)
+    fails("Linear: argument 2 .*got number 0", nn.Linear, 2, 0)
+    fails("Linear: argument 1 .*got number", nn.Linear, 0 / 0, 2)
+    fails("Linear: argument 1 .*got number", nn.Linear, math.huge, 2)
+    fails("Linear: argument 2 .*got table", nn.Linear, 2, {})
+    fails("Linear: argument 3: expected a table of options, got number 3", nn.Linear, 2, 3, 3)
+    fails("Linear: argument 4: expected nothing after the options, got table", nn.Linear, 2, 3, {}, {})
+    fails("LeakyReLU: argument 1 %(.*%): expected a number", nn.LeakyReLU, "0.2")
+    fails("Reshape: argument 1 %(.*%): expected whole numbers", nn.Reshape)
+    fails("Reshape: argument 1 %(.*%): expected whole numbers.*at most 8", nn.Reshape, { 1, 1, 1, 1, 1, 1, 1, 1, 1 })
+    fails("Reshape: argument 1 %(.*%): .*got string \"x\"", nn.Reshape, { 2, "x" })
+    fails("Reshape: argument 2 %(.*%): .*got true", nn.Reshape, 2, true)
+  end)
+
+  it("name a key that does not fit, and the nearest right one", function()
+    fails('Linear: unknown option "bais" %(did you mean "bias"%?%); options: bias', nn.Linear, 2, 3, { bais = true })
+    fails('unknown option "momentums" %(did you mean "momentum"', optim.SGD, {}, { momentums = 0.5 })
+    fails('unknown option "Beta" %(did you mean "betas"', optim.Adam, {}, { Beta = 0.5 })
+    fails('unknown option "xyzzy"; options: reduction', loss.MSELoss, { xyzzy = 1 })
+    fails('unknown option "' .. ("x"):rep(500), loss.MSELoss, { [("x"):rep(500)] = 1 })
+    fails("options are named.*an entry at key number 1", loss.MSELoss, { "mean" })
+    fails("is positional: pass it as an argument", nn.Linear, 2, 3, { out = 4 })
+    fails("Linear: option bias: expected true or false, got number 1", nn.Linear, 2, 3, { bias = 1 })
+    fails("option reduction: expected one of mean|sum|none, got string \"mean|sum\"", loss.MSELoss,
+      { reduction = "mean|sum" })
+    fails("option reduction: .*got string \"\"", loss.MSELoss, { reduction = "" })
+    fails("option betas: expected two numbers in %[0, 1%).*got table", optim.Adam, {}, { betas = { 0.5 } })
+    fails("option betas: .*got number 0.5", optim.Adam, {}, { betas = 0.5 })
+    fails("option lr: expected a number >= 0, got number %-1", optim.Adam, {}, { lr = -1 })
+    fails("option pos_weight: expected a number >= 0, got .*nan", loss.BCEWithLogitsLoss, { pos_weight = 0 / 0 })
+  end)
+end)

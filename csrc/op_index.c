@@ -9,13 +9,7 @@
 #include "op_rows.h"
 #include "parallel.h"
 
-/* ---- helpers ------------------------------------------------------------------------------- */
-
-/* Messages count dimensions and positions from 1, as Lua does. */
-static bool check_dim(const mg_tensor *x, int64_t dim) {
-  if (dim >= 0 && dim < x->ndim) return true;
-  return mg_fail("expected a dimension of tensor %s, got %" PRId64, mg_tensor_text(x), dim + 1), false;
-}
+/* ---- helpers; messages count positions from 1, as Lua does ---------------------------------- */
 
 /* Every index whole and within 0 .. size - 1. */
 static bool check_indices(const mg_tensor *index, int64_t size) {
@@ -31,11 +25,6 @@ static bool check_indices(const mg_tensor *index, int64_t size) {
 
 static bool check_size(int64_t size) {
   return size >= 0 ? true : (mg_fail("expected a size of at least 0, got %" PRId64, size), false);
-}
-
-static void shape_of(const mg_tensor *x, mg_shape *result) {
-  result->ndim = x->ndim;
-  memcpy(result->size, x->shape, sizeof result->size);
 }
 
 /* What the tasks share: x (outer, size, inner) is read at, or added to at, `count` positions of
@@ -83,8 +72,9 @@ static bool same_but_for(const mg_tensor *x, const mg_tensor *index, int64_t dim
 bool mg_shape_rule_gather(const mg_call *call, mg_shape *result) {
   const mg_tensor *x = call->in[0], *index = call->in[1];
   int64_t dim = call->attrs->integer[0];
-  shape_of(index, result);
-  return check_dim(x, dim) && same_but_for(x, index, dim) && check_indices(index, x->shape[dim]);
+  if (!mg_shape_along(call, result) || !same_but_for(x, index, dim)) return false;
+  result->size[dim] = index->shape[dim];
+  return check_indices(index, x->shape[dim]);
 }
 
 static void gather_columns(void *argument, int64_t begin, int64_t end) {
@@ -119,10 +109,9 @@ mg_tensor *mg_gather(mg_tensor *x, int dim, mg_tensor *index) {
 bool mg_shape_rule_scatter_add(const mg_call *call, mg_shape *result) {
   const mg_tensor *src = call->in[0], *index = call->in[1];
   int64_t dim = call->attrs->integer[0], size = call->attrs->integer[1];
-  if (!check_dim(src, dim) || !check_size(size)) return false;
+  if (!mg_shape_along(call, result) || !check_size(size)) return false;
   if (!mg_same_shape(src, index))
     return mg_fail("expected an index of src's shape %s, got %s", mg_tensor_text(src), mg_tensor_text(index)), false;
-  shape_of(src, result);
   result->size[dim] = size;
   return check_indices(index, size);
 }
@@ -166,8 +155,7 @@ static bool check_vector(const mg_tensor *index) {
 bool mg_shape_rule_index_select(const mg_call *call, mg_shape *result) {
   const mg_tensor *x = call->in[0], *index = call->in[1];
   int64_t dim = call->attrs->integer[0];
-  if (!check_dim(x, dim) || !check_vector(index)) return false;
-  shape_of(x, result);
+  if (!mg_shape_along(call, result) || !check_vector(index)) return false;
   result->size[dim] = index->numel;
   return check_indices(index, x->shape[dim]);
 }
@@ -206,13 +194,12 @@ mg_tensor *mg_index_select(mg_tensor *x, int dim, mg_tensor *index) {
 bool mg_shape_rule_index_add(const mg_call *call, mg_shape *result) {
   const mg_tensor *src = call->in[0], *index = call->in[1];
   int64_t dim = call->attrs->integer[0], size = call->attrs->integer[1];
-  if (!check_dim(src, dim) || !check_size(size) || !check_vector(index)) return false;
+  if (!mg_shape_along(call, result) || !check_size(size) || !check_vector(index)) return false;
   if (index->numel != src->shape[dim])
     return mg_fail("expected one index for each of the %" PRId64 " positions along dimension %" PRId64
                    " of src %s, got %" PRId64,
                    src->shape[dim], dim + 1, mg_tensor_text(src), index->numel),
            false;
-  shape_of(src, result);
   result->size[dim] = size;
   return check_indices(index, size);
 }
@@ -253,7 +240,7 @@ bool mg_shape_rule_one_hot(const mg_call *call, mg_shape *result) {
   if (classes < 1) return mg_fail("expected at least 1 class, got %" PRId64, classes), false;
   if (index->ndim == MG_MAX_DIM)
     return mg_fail("expected an index of fewer than %d dimensions, got %s", MG_MAX_DIM, mg_tensor_text(index)), false;
-  shape_of(index, result);
+  mg_shape_same(call, result);
   result->size[result->ndim++] = classes;
   return check_indices(index, classes);
 }

@@ -123,6 +123,10 @@ mg_tensor *mg_compose_batch_norm_grad(mg_tensor *const *in, int n, const mg_attr
 
 /* ---- shape, index and softmax operations (ops_shape.def) --------------------------------------- */
 
+/* A shape rule: as input 0, of which integer[0] must be a dimension.  Messages count dimensions
+ * and positions from 1, as Lua does. */
+bool mg_shape_along(const mg_call *call, mg_shape *result);
+
 /* op_shape.c */
 bool mg_forward_reshape(mg_call *call);
 void mg_vjp_reshape(mg_node *node, mg_tensor *g, mg_tensor **gradient);
@@ -137,7 +141,6 @@ void mg_vjp_pad(mg_node *node, mg_tensor *g, mg_tensor **gradient);
 bool mg_shape_rule_cat(const mg_call *call, mg_shape *result);
 bool mg_forward_cat(mg_call *call);
 void mg_vjp_cat(mg_node *node, mg_tensor *g, mg_tensor **gradient);
-bool mg_shape_rule_flip(const mg_call *call, mg_shape *result);
 bool mg_forward_flip(mg_call *call);
 void mg_vjp_flip(mg_node *node, mg_tensor *g, mg_tensor **gradient);
 

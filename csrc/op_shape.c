@@ -7,15 +7,12 @@
 
 /* ---- helpers ------------------------------------------------------------------------------- */
 
-/* Messages count dimensions and positions from 1, as Lua does. */
-static bool check_dim(const mg_tensor *x, int64_t dim) {
+bool mg_shape_along(const mg_call *call, mg_shape *result) {
+  const mg_tensor *x = call->in[0];
+  int64_t dim = call->attrs->integer[0];
+  mg_shape_same(call, result);
   if (dim >= 0 && dim < x->ndim) return true;
-  return mg_fail("expected a dimension of x %s, got %" PRId64, mg_tensor_text(x), dim + 1), false;
-}
-
-static void shape_of(const mg_tensor *x, mg_shape *result) {
-  result->ndim = x->ndim;
-  memcpy(result->size, x->shape, sizeof result->size);
+  return mg_fail("expected a dimension of tensor %s, got %" PRId64, mg_tensor_text(x), dim + 1), false;
 }
 
 /* Elements between two neighbours along dim. */
@@ -134,15 +131,14 @@ mg_tensor *mg_expand(mg_tensor *x, int ndim, const int64_t *shape) {
 bool mg_forward_narrow(mg_call *call) {
   mg_tensor *x = call->in[0];
   int64_t dim = call->attrs->integer[0], start = call->attrs->integer[1], length = call->attrs->integer[2];
-  if (!check_dim(x, dim)) return false;
+  mg_shape shape;
+  if (!mg_shape_along(call, &shape)) return false;
   int64_t size = x->shape[dim], inner = inner_size(x, dim);
   if (start < 0 || length < 0 || start > size || length > size - start)
     return mg_fail("expected a range within 1..%" PRId64 " along dimension %" PRId64 " of x %s, got start %" PRId64
                    " and length %" PRId64,
                    size, dim + 1, mg_tensor_text(x), start + 1, length),
            false;
-  mg_shape shape;
-  shape_of(x, &shape);
   shape.size[dim] = length;
   if (dim == 0) {
     call->out = mg_tensor_view(x, start * inner, shape.ndim, shape.size);
@@ -166,13 +162,11 @@ mg_tensor *mg_narrow(mg_tensor *x, int dim, int64_t start, int64_t length) {
 }
 
 bool mg_shape_rule_pad(const mg_call *call, mg_shape *result) {
-  const mg_tensor *x = call->in[0];
-  int64_t dim = call->attrs->integer[0], before = call->attrs->integer[1], after = call->attrs->integer[2], *size;
-  if (!check_dim(x, dim)) return false;
+  int64_t before = call->attrs->integer[1], after = call->attrs->integer[2];
+  if (!mg_shape_along(call, result)) return false;
   if (before < 0 || after < 0)
     return mg_fail("expected before and after of at least 0, got %" PRId64 " and %" PRId64, before, after), false;
-  shape_of(x, result);
-  size = &result->size[dim];
+  int64_t *size = &result->size[call->attrs->integer[0]];
   if (__builtin_add_overflow(*size, before, size) || __builtin_add_overflow(*size, after, size))
     return mg_fail("before %" PRId64 " and after %" PRId64 " are too large", before, after), false;
   return true;
@@ -221,8 +215,7 @@ static bool same_but_for(const mg_tensor *a, const mg_tensor *b, int64_t dim) {
 bool mg_shape_rule_cat(const mg_call *call, mg_shape *result) {
   int64_t dim = call->attrs->integer[0];
   if (call->n == 0) return mg_fail("expected at least one tensor, got none"), false;
-  if (!check_dim(call->in[0], dim)) return false;
-  shape_of(call->in[0], result);
+  if (!mg_shape_along(call, result)) return false;
   for (int i = 1; i < call->n; i++) {
     if (!same_but_for(call->in[0], call->in[i], dim))
       return mg_fail("expected tensors that differ in dimension %" PRId64 " at most, got %s and, as number %d, %s",
@@ -261,11 +254,6 @@ mg_tensor *mg_cat(mg_tensor *const *xs, int n, int dim) {
 }
 
 /* ---- flip ---------------------------------------------------------------------------------- */
-
-bool mg_shape_rule_flip(const mg_call *call, mg_shape *result) {
-  shape_of(call->in[0], result);
-  return check_dim(call->in[0], call->attrs->integer[0]);
-}
 
 bool mg_forward_flip(mg_call *call) {
   const mg_tensor *x = call->in[0];

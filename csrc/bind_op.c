@@ -17,7 +17,8 @@ typedef enum {
   OPTIONAL_DIM,
   BOOLEAN,
   SHAPE,
-  DIMS
+  DIMS,
+  GEOMETRY
 } kind;
 
 typedef struct parameter {
@@ -42,9 +43,9 @@ static kind kind_named(const char *text) {
   static const struct {
     const char *name;
     kind kind;
-  } kinds[] = {{"tensors", TENSORS}, {"indices", INDICES},   {"number", NUMBER}, {"integer", INTEGER},
-               {"index", INDEX},     {"dim?", OPTIONAL_DIM}, {"dims", DIMS},     {"dim", DIM},
-               {"boolean", BOOLEAN}, {"shape", SHAPE}};
+  } kinds[] = {{"tensors", TENSORS}, {"indices", INDICES},   {"number", NUMBER},    {"integer", INTEGER},
+               {"index", INDEX},     {"dim?", OPTIONAL_DIM}, {"dims", DIMS},        {"dim", DIM},
+               {"boolean", BOOLEAN}, {"shape", SHAPE},       {"geometry", GEOMETRY}};
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
     if (strncmp(text, kinds[i].name, strlen(kinds[i].name)) == 0) return kinds[i].kind;
   return TENSOR;
@@ -127,6 +128,44 @@ static void read_dims(reading *r, int index) {
   r->attrs.ndim = n;
 }
 
+/* Two sizes under `key`, or one for both. */
+static void read_sides(reading *r, int index, const char *key, int64_t fallback, int64_t *out) {
+  lua_State *L = r->L;
+  out[0] = out[1] = fallback;
+  int type = lua_getfield(L, index, key), table = lua_gettop(L);
+  for (int i = 0; i < 2 && type != LUA_TNIL; i++) {
+    int whole = 0;
+    if (type == LUA_TTABLE)
+      lua_rawgeti(L, table, i + 1);
+    else
+      lua_pushvalue(L, table);
+    out[i] = lua_type(L, -1) == LUA_TNUMBER ? lua_tointegerx(L, -1, &whole) : 0;
+    if (!whole || (type == LUA_TTABLE && lua_rawlen(L, table) != 2))
+      luaL_error(L, "%s: argument %d (geometry): %s: expected a whole number or two, got %s", r->function, index, key,
+                 mgl_describe(L, table));
+    lua_pop(L, 1);
+  }
+  lua_settop(L, table - 1);
+}
+
+static void read_geometry(reading *r, int index) {
+  static const char *const keys[] = {"stride", "padding", "dilation", "groups", NULL};
+  lua_State *L = r->L;
+  if (lua_isnoneornil(L, index)) {
+    lua_settop(L, index - 1);
+    lua_newtable(L);
+  }
+  if (!lua_istable(L, index)) mgl_bad_argument(L, r->function, index, "geometry", "a table");
+  mgl_check_keys(L, index, r->function, keys);
+  int64_t groups[2];
+  read_sides(r, index, "stride", 1, r->attrs.shape);
+  read_sides(r, index, "padding", 0, r->attrs.shape + 2);
+  read_sides(r, index, "dilation", 1, r->attrs.shape + 4);
+  read_sides(r, index, "groups", 1, groups);
+  r->attrs.shape[6] = groups[0];
+  r->attrs.ndim = 7;
+}
+
 static void read_parameter(reading *r, int index, const parameter *p) {
   lua_State *L = r->L;
   bool absent = lua_isnoneornil(L, index);
@@ -169,6 +208,9 @@ static void read_parameter(reading *r, int index, const parameter *p) {
     return;
   case DIMS:
     read_dims(r, index);
+    return;
+  case GEOMETRY:
+    read_geometry(r, index);
     return;
   }
 }

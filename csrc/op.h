@@ -73,7 +73,8 @@ struct mg_op {
   const char *name;
   /* What Lua passes, comma-separated: "x" is a tensor; "x?" an optional one; "xs: tensors" a list;
    * "slope: number = 0.01", "start: index", "length: integer", "index: indices" (a tensor), "dim: dim", "dim: dim?" (absent:
-   * -1, all of them), "keepdim: boolean = false", "shape: shape", "dims: dims". */
+   * -1, all of them), "keepdim: boolean = false", "shape: shape", "dims: dims",
+   * "geometry: geometry" (of a convolution, into shape[]). */
   const char *signature;
   unsigned saves;
   /* Check the inputs and attributes and give the result's shape; false with an error set if
@@ -186,6 +187,14 @@ mg_tensor *mg_where(mg_tensor *condition, mg_tensor *a, mg_tensor *b); /* a wher
 /* op(a) op(b): (.., m, k) by (.., k, n), the same leading sizes; ta, tb transpose the last two. */
 mg_tensor *mg_matmul(mg_tensor *a, mg_tensor *b, bool ta, bool tb);
 mg_tensor *mg_linear(mg_tensor *x, mg_tensor *weight, mg_tensor *bias); /* (.., in), (in, out), (out) or NULL */
+
+/* op_conv.c: images (n, h, w, c), weight (kh, kw, c / groups, o), bias NULL or (o) or (c) */
+struct mg_geometry;
+mg_tensor *mg_conv2d(mg_tensor *x, mg_tensor *weight, mg_tensor *bias, const struct mg_geometry *geometry);
+mg_tensor *mg_conv2d_input(mg_tensor *y, mg_tensor *weight, mg_tensor *bias, int64_t height, int64_t width,
+                           const struct mg_geometry *geometry);
+mg_tensor *mg_conv2d_weight(mg_tensor *x, mg_tensor *y, int64_t kernel_height, int64_t kernel_width,
+                            const struct mg_geometry *geometry);
 
 /* op_reduce.c: dim -1 is all dimensions */
 mg_tensor *mg_sum(mg_tensor *x, int dim, bool keepdim);

@@ -97,6 +97,17 @@ bool mg_forward_linear(mg_call *call);
 void mg_vjp_linear(mg_node *node, mg_tensor *g, mg_tensor **gradient);
 mg_tensor *mg_compose_linear(mg_tensor *const *in, int n, const mg_attrs *attrs);
 
+/* op_conv.c */
+bool mg_shape_conv2d(const mg_call *call, mg_shape *result);
+bool mg_forward_conv2d(mg_call *call);
+void mg_vjp_conv2d(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_shape_conv2d_input(const mg_call *call, mg_shape *result);
+bool mg_forward_conv2d_input(mg_call *call);
+void mg_vjp_conv2d_input(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_shape_conv2d_weight(const mg_call *call, mg_shape *result);
+bool mg_forward_conv2d_weight(mg_call *call);
+void mg_vjp_conv2d_weight(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+
 /* op_reduce.c */
 bool mg_shape_reduce(const mg_call *call, mg_shape *result);
 bool mg_forward_sum(mg_call *call);

@@ -1,0 +1,201 @@
+#include <string.h>
+
+#include "conv.h"
+#include "conv_gather.h"
+#include "gemm.h"
+#include "kernel.h"
+#include "parallel.h"
+#include "storage.h"
+
+/* The transposed convolution.  Pixels of x whose coordinates leave the same remainder by the
+ * stride (a phase) meet the same taps of the kernel: each phase is a plain convolution of y with
+ * those taps, stride 1.  So every pixel is gathered, never scattered to. */
+
+#define TILE 256
+#define FEW_CHANNELS 16 /* below this, products are too narrow: see by_columns */
+
+typedef struct phase {
+  int64_t y, x;             /* the remainders */
+  int64_t grid_h, grid_w;   /* pixels of the phase */
+  int64_t rows, first_task; /* in all images */
+  int taps_y, taps_x;
+  int64_t tap_y[MG_MAX_KERNEL], tap_x[MG_MAX_KERNEL];       /* offsets into y */
+  int64_t kernel_y[MG_MAX_KERNEL], kernel_x[MG_MAX_KERNEL]; /* and rows and columns of the kernel */
+  int64_t weight;                                           /* where its weights begin among the packed ones */
+} phase;
+
+typedef struct input_job {
+  const mg_conv *conv;
+  const real *source, *weight, *bias;
+  real *x, *packed, *scratch;
+  int64_t in, out;      /* channels of x and of y in one group */
+  int64_t scratch_size; /* of one thread */
+  phase *phases;
+  int phase_count;
+} input_job;
+
+/* Taps that meet remainder r: those where r + padding - tap dilation is a multiple of the stride. */
+static int find_taps(int64_t r, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation, int64_t *offset,
+                     int64_t *index) {
+  int count = 0;
+  /* From the last tap on, so that offsets rise: neighbours in y are gathered as one run. */
+  for (int64_t k = kernel - 1; k >= 0; k--) {
+    int64_t reach = r + padding - k * dilation;
+    if (reach % stride) continue;
+    offset[count] = reach / stride;
+    index[count++] = k;
+  }
+  return count;
+}
+
+static void plan_phases(input_job *job) {
+  const mg_conv *v = job->conv;
+  const mg_geometry *g = &v->geometry;
+  int64_t tasks = 0, weights = 0;
+  for (int64_t py = 0; py < MG_MIN(g->stride[0], v->h); py++)
+    for (int64_t px = 0; px < MG_MIN(g->stride[1], v->w); px++) {
+      phase *p = &job->phases[job->phase_count++];
+      p->y = py, p->x = px;
+      p->grid_h = (v->h - py + g->stride[0] - 1) / g->stride[0];
+      p->grid_w = (v->w - px + g->stride[1] - 1) / g->stride[1];
+      p->taps_y = find_taps(py, v->kh, g->stride[0], g->padding[0], g->dilation[0], p->tap_y, p->kernel_y);
+      p->taps_x = find_taps(px, v->kw, g->stride[1], g->padding[1], g->dilation[1], p->tap_x, p->kernel_x);
+      p->rows = v->n * p->grid_h * p->grid_w;
+      p->first_task = tasks;
+      p->weight = weights;
+      tasks += (p->rows + TILE - 1) / TILE * g->groups;
+      weights += p->taps_y * p->taps_x * v->o * job->in;
+      job->scratch_size = MG_MAX(job->scratch_size, TILE * (p->taps_y * p->taps_x * job->out + job->in));
+    }
+}
+
+/* Weights of one phase as (group, tap, o, c) from (kernel, c, o). */
+static void pack_task(void *argument, int64_t index) {
+  const input_job *job = argument;
+  const phase *p = &job->phases[index];
+  real *to = job->packed + p->weight;
+  int64_t o = job->conv->o;
+  for (int64_t group = 0; group < job->conv->geometry.groups; group++)
+    for (int ty = 0; ty < p->taps_y; ty++)
+      for (int tx = 0; tx < p->taps_x; tx++) {
+        int64_t tap = p->kernel_y[ty] * job->conv->kw + p->kernel_x[tx];
+        const real *from = job->weight + tap * job->in * o + group * job->out;
+        for (int64_t c0 = 0; c0 < job->in; c0 += 16)
+          for (int64_t k = 0; k < job->out; k++)
+            for (int64_t c = c0; c < MG_MIN(c0 + 16, job->in); c++) to[k * job->in + c] = from[c * o + k];
+        to += job->in * job->out;
+      }
+}
+
+/* The tile's rows go to pixels stride apart. */
+static void place_rows(const input_job *job, const phase *p, int64_t first, int64_t rows, int64_t channel,
+                       const real *from) {
+  const mg_conv *v = job->conv;
+  const mg_geometry *g = &v->geometry;
+  int64_t x = first % p->grid_w, y = first / p->grid_w % p->grid_h, n = first / (p->grid_w * p->grid_h);
+  for (int64_t r = 0; r < rows; r++, from += job->in) {
+    int64_t pixel = (n * v->h + y * g->stride[0] + p->y) * v->w + x * g->stride[1] + p->x;
+    real *to = job->x + pixel * v->c + channel;
+    if (job->bias)
+      mg_kernel->add(job->in, from, 1, job->bias + channel, 1, to, 0, 0);
+    else
+      memcpy(to, from, (size_t)job->in * sizeof(real));
+    if (++x == p->grid_w) {
+      x = 0;
+      if (++y == p->grid_h) y = 0, n++;
+    }
+  }
+}
+
+static void input_task(void *argument, int64_t index) {
+  const input_job *job = argument;
+  const mg_conv *v = job->conv;
+  int i = job->phase_count - 1;
+  while (job->phases[i].first_task > index) i--;
+  const phase *p = &job->phases[i];
+  int64_t groups = v->geometry.groups, task = index - p->first_task, group = task % groups;
+  int64_t first = task / groups * TILE, rows = MG_MIN(TILE, p->rows - first);
+  int64_t k = p->taps_y * p->taps_x * job->out;
+  real *patches = job->scratch + mg_worker() * job->scratch_size, *result = patches + TILE * k;
+  mg_gather gather = {job->source, v->oh,     v->ow,     v->o,     p->grid_h, p->grid_w,        1,
+                      1,           p->taps_y, p->taps_x, p->tap_y, p->tap_x,  group * job->out, job->out};
+  if (k) mg_gather_rows(&gather, first, rows, patches);
+  mg_gemm_serial(false, false, rows, job->in, k, patches, k, job->packed + p->weight + group * k * job->in, job->in, 0,
+                 result, job->in);
+  place_rows(job, p, first, rows, group * job->in, result);
+}
+
+static bool by_phases(const mg_conv *v, const real *y, const real *weight, const real *bias, real *x) {
+  const mg_geometry *g = &v->geometry;
+  input_job job = {.conv = v, .source = y, .weight = weight, .bias = bias, .x = x};
+  job.in = v->c / g->groups;
+  job.out = v->o / g->groups;
+  size_t phase_bytes, packed_bytes = 0, scratch_bytes = 0;
+  job.phases = mg_scratch_get((size_t)(g->stride[0] * g->stride[1]) * sizeof(phase), &phase_bytes);
+  if (!job.phases) return false;
+  plan_phases(&job);
+  job.packed = mg_scratch_get((size_t)(v->kh * v->kw * v->o * job.in) * sizeof(real), &packed_bytes);
+  if (job.packed)
+    job.scratch = mg_scratch_get((size_t)(mg_threads() * job.scratch_size) * sizeof(real), &scratch_bytes);
+  bool fine = job.packed && job.scratch;
+  if (fine) {
+    const phase *last = &job.phases[job.phase_count - 1];
+    mg_parallel(job.phase_count, pack_task, &job);
+    mg_parallel(last->first_task + (last->rows + TILE - 1) / TILE * g->groups, input_task, &job);
+  }
+  mg_scratch_put(job.scratch, scratch_bytes);
+  mg_scratch_put(job.packed, packed_bytes);
+  mg_scratch_put(job.phases, phase_bytes);
+  return fine;
+}
+
+/* ---- few channels -------------------------------------------------------------------------- */
+
+/* Where x has few channels its pixels make narrow products; all taps together make wide ones.  An
+ * image is a task: a product gives every position's taps, which are then added into the image. */
+static void column_task(void *argument, int64_t n) {
+  const input_job *job = argument;
+  const mg_conv *v = job->conv;
+  const mg_geometry *g = &v->geometry;
+  int64_t k = v->kh * v->kw * v->c, positions = v->oh * v->ow;
+  real *columns = job->scratch + mg_worker() * job->scratch_size, *image = job->x + n * v->h * v->w * v->c;
+  mg_gemm_serial(false, true, positions, k, v->o, job->source + n * positions * v->o, v->o, job->weight, v->o, 0,
+                 columns, k);
+  for (int64_t i = 0; i < v->h * v->w; i++)
+    for (int64_t c = 0; c < v->c; c++) image[i * v->c + c] = job->bias ? job->bias[c] : 0;
+  for (int64_t p = 0; p < positions; p++) {
+    int64_t y0 = p / v->ow * g->stride[0] - g->padding[0], x0 = p % v->ow * g->stride[1] - g->padding[1];
+    for (int64_t i = 0; i < v->kh; i++) {
+      int64_t y = y0 + i * g->dilation[0];
+      if (y < 0 || y >= v->h) continue;
+      const real *from = columns + p * k + i * v->kw * v->c;
+      for (int64_t j = 0; j < v->kw; j++, from += v->c) {
+        int64_t x = x0 + j * g->dilation[1];
+        if (x < 0 || x >= v->w) continue;
+        real *to = image + (y * v->w + x) * v->c;
+        for (int64_t c = 0; c < v->c; c++) to[c] += from[c];
+      }
+    }
+  }
+}
+
+static bool by_columns(const mg_conv *v, const real *y, const real *weight, const real *bias, real *x) {
+  input_job job = {.conv = v, .source = y, .weight = weight, .bias = bias, .x = x};
+  size_t bytes;
+  job.scratch_size = v->oh * v->ow * v->kh * v->kw * v->c;
+  job.scratch = mg_scratch_get((size_t)(mg_threads() * job.scratch_size) * sizeof(real), &bytes);
+  if (!job.scratch) return false;
+  mg_parallel(v->n, column_task, &job);
+  mg_scratch_put(job.scratch, bytes);
+  return true;
+}
+
+bool mg_conv_input(const mg_conv *v, const real *y, const real *weight, const real *bias, real *x) {
+  if (mg_conv_is_dense(v) && !bias) {
+    int64_t k = v->kh * v->kw * v->c;
+    mg_gemm(false, true, v->n, k, v->o, y, v->o, weight, v->o, 0, x, k);
+    return true;
+  }
+  if (v->c < FEW_CHANNELS && v->geometry.groups == 1) return by_columns(v, y, weight, bias, x);
+  return by_phases(v, y, weight, bias, x);
+}

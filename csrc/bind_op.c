@@ -234,7 +234,7 @@ static int call_op(lua_State *L) {
     for (int i = 0; i < s->n; i++) read_parameter(&r, i + 1, &s->parameter[i]);
     result = mg_apply(id, r.in, r.n, &r.attrs);
   }
-  if (id == MG_OP_argmax || id == MG_OP_argmin) result = mg_affine(result, 1, 1);
+  if (id == MG_OP_argmax || id == MG_OP_argmin || id == MG_OP_max_pool2d_index) result = mg_affine(result, 1, 1);
   return mgl_return_tensor(L, mark, result);
 }
 

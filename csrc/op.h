@@ -196,6 +196,13 @@ mg_tensor *mg_conv2d_input(mg_tensor *y, mg_tensor *weight, mg_tensor *bias, int
 mg_tensor *mg_conv2d_weight(mg_tensor *x, mg_tensor *y, int64_t kernel_height, int64_t kernel_width,
                             const struct mg_geometry *geometry);
 
+/* op_pool.c: the geometry's groups are 1 */
+mg_tensor *mg_max_pool2d(mg_tensor *x, int64_t kernel_height, int64_t kernel_width, const struct mg_geometry *geometry);
+mg_tensor *mg_avg_pool2d(mg_tensor *x, int64_t kernel_height, int64_t kernel_width, const struct mg_geometry *geometry);
+
+/* op_resample.c */
+mg_tensor *mg_resample(mg_tensor *x, int dim, int64_t size);
+
 /* op_reduce.c: dim -1 is all dimensions */
 mg_tensor *mg_sum(mg_tensor *x, int dim, bool keepdim);
 mg_tensor *mg_mean(mg_tensor *x, int dim, bool keepdim);

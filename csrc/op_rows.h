@@ -108,6 +108,24 @@ bool mg_shape_conv2d_weight(const mg_call *call, mg_shape *result);
 bool mg_forward_conv2d_weight(mg_call *call);
 void mg_vjp_conv2d_weight(mg_node *node, mg_tensor *g, mg_tensor **gradient);
 
+/* op_pool.c */
+bool mg_shape_max_pool2d_index(const mg_call *call, mg_shape *result);
+bool mg_forward_max_pool2d_index(mg_call *call);
+bool mg_shape_avg_pool2d(const mg_call *call, mg_shape *result);
+bool mg_forward_avg_pool2d(mg_call *call);
+void mg_vjp_avg_pool2d(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_shape_avg_pool2d_input(const mg_call *call, mg_shape *result);
+bool mg_forward_avg_pool2d_input(mg_call *call);
+void mg_vjp_avg_pool2d_input(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+
+/* op_resample.c */
+bool mg_shape_resample(const mg_call *call, mg_shape *result);
+bool mg_forward_resample(mg_call *call);
+void mg_vjp_resample(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_shape_resample_input(const mg_call *call, mg_shape *result);
+bool mg_forward_resample_input(mg_call *call);
+void mg_vjp_resample_input(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+
 /* op_reduce.c */
 bool mg_shape_reduce(const mg_call *call, mg_shape *result);
 bool mg_forward_sum(mg_call *call);

@@ -558,4 +558,6 @@ end
 samples.softmax = softmax(function(shifted, total) return math.exp(shifted) / total end)
 samples.log_softmax = softmax(function(shifted, total) return shifted - math.log(total) end)
 
+require "spec.op_image_samples"(samples, T)
+
 return samples

@@ -8,8 +8,8 @@ typedef struct optimizer_box {
 
 mg_optimizer *mgl_check_optimizer(lua_State *L, const char *method) {
   optimizer_box *box = luaL_testudata(L, 1, MG_OPTIMIZER);
-  if (!box) mgl_bad_argument(L, method, 1, "self", "an optimizer");
-  if (!box->optimizer) luaL_error(L, "%s: the optimizer was freed", method);
+  if (!box) return mgl_bad_argument(L, method, 1, "self", "an optimizer"), NULL;
+  if (!box->optimizer) return luaL_error(L, "%s: the optimizer was freed", method), NULL;
   return box->optimizer;
 }
 

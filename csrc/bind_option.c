@@ -12,8 +12,8 @@
 /* Levenshtein's distance between a and b, ignoring case: the fewest letters to insert, drop or change. */
 static int edit_distance(const char *a, const char *b) {
   int n = (int)MG_MIN(strlen(a), (size_t)NAME_SIZE), m = (int)MG_MIN(strlen(b), (size_t)NAME_SIZE);
-  int row[NAME_SIZE + 1];
-  for (int j = 0; j <= m; j++) row[j] = j;
+  int row[NAME_SIZE + 1] = {0};
+  for (int j = 1; j <= m; j++) row[j] = j;
   for (int i = 1; i <= n; i++) {
     int diagonal = row[0];
     row[0] = i;

@@ -59,8 +59,15 @@ static bool reserve(mg_optimizer *optimizer, int n) {
   return true;
 }
 
+static bool check_options(const mg_optimizer *optimizer, const mg_values *values) {
+  const mg_optim_type *type = optimizer->type;
+  const char *complaint = type->complaint ? type->complaint(values) : NULL;
+  if (complaint) mg_fail("%s: %s", type->name, complaint);
+  return !complaint;
+}
+
 bool mg_optimizer_add_group(mg_optimizer *optimizer, const mg_values *values, mg_tensor *const *tensors, int n) {
-  if (!reserve(optimizer, n)) return false;
+  if (!check_options(optimizer, values) || !reserve(optimizer, n)) return false;
   int before = optimizer->n;
   for (int i = 0; i < n; i++) {
     if (!check_parameter(optimizer, tensors[i], optimizer->group_count + 1, i + 1)) {
@@ -196,6 +203,8 @@ static bool copy_state(const mg_optim_parameter *saved, int n, mg_optim_paramete
 }
 
 bool mg_optimizer_load(mg_optimizer *optimizer, const mg_values *values, const mg_optim_parameter *saved) {
+  for (int g = 0; g < optimizer->group_count; g++)
+    if (!check_options(optimizer, &values[g])) return false;
   int n = optimizer->n;
   size_t mark = mg_pool_mark(), bytes = (size_t)n * sizeof *saved;
   mg_optim_parameter *copies = calloc(MG_MAX((size_t)n, 1), sizeof *copies);

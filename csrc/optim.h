@@ -30,6 +30,8 @@ typedef struct mg_optim_type {
   /* The scalars of a parameter's step number `step` (1, 2, ...), laid out as optim_constants.h says. */
   void (*constants)(const mg_values *values, double step, double *constants);
   size_t kernel; /* where the kernel table (kernel.h) has its update loop */
+  /* What is wrong with these options together, or NULL; the function may be NULL. */
+  const char *(*complaint)(const mg_values *values);
 } mg_optim_type;
 
 extern const mg_optim_type mg_optim_types[]; /* ended by a NULL name */
@@ -54,8 +56,8 @@ mg_optimizer *mg_optimizer_new(const mg_optim_type *type);
 void mg_optimizer_free(mg_optimizer *optimizer); /* NULL-safe */
 
 /* Add a group of n parameters with its own options, and hold references to them.  False with an
- * error set, and nothing changed, unless each is a leaf that requires a gradient and shares its
- * memory with no other parameter. */
+ * error set, and nothing changed, unless the options go together and each parameter is a leaf that
+ * requires a gradient and shares its memory with no other. */
 bool mg_optimizer_add_group(mg_optimizer *optimizer, const mg_values *values, mg_tensor *const *tensors, int n);
 
 /* Update every parameter that has a gradient.  False with an error set, and nothing changed, where
@@ -70,7 +72,7 @@ bool mg_optim_keeps(const mg_optim_type *type, const mg_values *values, int i);
 
 /* Replace options and state: values[g] for group g, saved[p] for parameter p, whose state tensors
  * are copied (tensor and group are ignored).  The caller has checked that they fit.  False with an
- * error set, and nothing changed, where memory ends. */
+ * error set, and nothing changed, where options don't go together or memory ends. */
 bool mg_optimizer_load(mg_optimizer *optimizer, const mg_values *values, const mg_optim_parameter *saved);
 
 /* Scale the gradients of n tensors so that the norm of all of them together (the p-norm; p may be

@@ -39,6 +39,12 @@ static void sgd_constants(const mg_values *values, double step, double *c) {
   c[MG_SGD_NESTEROV] = option(values, SGD_NESTEROV);
 }
 
+static const char *sgd_complaint(const mg_values *values) {
+  if (option(values, SGD_NESTEROV) == 0) return NULL;
+  if (option(values, SGD_MOMENTUM) > 0 && option(values, SGD_DAMPENING) == 0) return NULL;
+  return "option nesterov: expected momentum > 0 and dampening 0 beside it";
+}
+
 /* ---- Adam (Kingma and Ba 2015; amsgrad: Reddi 2018), AdamW (Loshchilov and Hutter 2019) ---------- */
 
 enum { ADAM_BETAS = MG_OPTIM_OWN, ADAM_EPS, ADAM_AMSGRAD };
@@ -121,18 +127,20 @@ static void adadelta_constants(const mg_values *values, double step, double *c) 
 #define KERNEL(name) offsetof(mg_kernels, name)
 
 const mg_optim_type mg_optim_types[] = {
-    {"optim.SGD", sgd_options, {{"momentum_buffer", SGD_MOMENTUM, 0}}, sgd_constants, KERNEL(sgd)},
-    {"optim.Adam", adam_options, ADAM_STATE, adam_constants, KERNEL(adam)},
-    {"optim.AdamW", adamw_options, ADAM_STATE, adamw_constants, KERNEL(adam)},
+    {"optim.SGD", sgd_options, {{"momentum_buffer", SGD_MOMENTUM, 0}}, sgd_constants, KERNEL(sgd), sgd_complaint},
+    {"optim.Adam", adam_options, ADAM_STATE, adam_constants, KERNEL(adam), NULL},
+    {"optim.AdamW", adamw_options, ADAM_STATE, adamw_constants, KERNEL(adam), NULL},
     {"optim.RMSprop",
      rmsprop_options,
      {{"square_avg", 0, 0}, {"grad_avg", RMSPROP_CENTERED, 0}, {"momentum_buffer", RMSPROP_MOMENTUM, 0}},
      rmsprop_constants,
-     KERNEL(rmsprop)},
-    {"optim.Adagrad", adagrad_options, {{"sum", 0, ADAGRAD_INITIAL}}, adagrad_constants, KERNEL(adagrad)},
+     KERNEL(rmsprop),
+     NULL},
+    {"optim.Adagrad", adagrad_options, {{"sum", 0, ADAGRAD_INITIAL}}, adagrad_constants, KERNEL(adagrad), NULL},
     {"optim.Adadelta",
      adadelta_options,
      {{"square_avg", 0, 0}, {"acc_delta", 0, 0}},
      adadelta_constants,
-     KERNEL(adadelta)},
+     KERNEL(adadelta),
+     NULL},
     {.name = NULL}};

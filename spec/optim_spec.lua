@@ -410,6 +410,10 @@ describe("optim", function()
         optim.RMSprop({ p }, { alpha = 2 })
       end,
       ["optim.SGD: option clip: expected a number >= 0"] = function() optim.SGD({ p }, { clip = -0.01 }) end,
+      ["optim.SGD: option nesterov: expected momentum > 0"] = function() optim.SGD({ p }, { nesterov = true }) end,
+      ["optim.SGD: option nesterov: .* dampening 0"] = function()
+        optim.SGD({ { params = { p }, nesterov = true } }, { momentum = 0.5, dampening = 0.1 })
+      end,
       ["only lr can be assigned"] = function() optim.SGD{ p }.rate = 5 end,
       ["optimizer.lr.*a number >= 0"] = function() optim.SGD{ p }.lr = 0 / 0 end,
       ["optimizer:set_lr.*group.*from 1 to 1"] = function() optim.SGD{ p }:set_lr(1, 2) end,
@@ -448,6 +452,18 @@ describe("optim", function()
       .. " over 2 parameters, 9 numbers", text)
     text = tostring(optim.SGD{ { params = { q } }, { params = { p }, clip = 1 } })
     assert.truthy(text:find("over 1 parameter, 1 number\noptim.SGD{ .*clip = 1"), text)
+  end)
+
+  it("works while the collector runs at every step", function()
+    helper.gc_stress(function()
+      local parameters, optimizer = trained("Adam", { lr = 0.05 }, { 5, 3 })
+      optimizer:load_state_dict(optimizer:state_dict())
+      helper.near(trained("Adam", { lr = 0.05 }, { 5, 3 })[2], parameters[2])
+      assert.equal(2, #optimizer:param_groups()[1].params)
+      assert.truthy(tostring(optimizer))
+      helper.near(mg.loss.BCELoss()(mg.full({ 3 }, 0.5), 1), mg.loss.BCELoss()(mg.full({ 3 }, 0.5), mg.ones(3)))
+      mg.loss.gradient_penalty(function(x) return x:square():sum(2) end, mg.ones(3, 2), mg.zeros(3, 2))
+    end)
   end)
 
   it("leaks nothing under either collector", function()

@@ -192,7 +192,9 @@ function helper.gradgradcheck(f, inputs, options)
   if not helper.double then return end
   options = options or {}
   local wants, n = options.wants, #inputs
-  local shape = f(table.unpack(inputs)):shape()
+  local leaves = {}
+  for i, input in ipairs(inputs) do leaves[i] = leaf(helper.flat(input), input:shape(), not wants or wants[i]) end
+  local shape = f(table.unpack(leaves)):shape()
   local function first_derivatives(...)
     local points = { ... }
     local incoming = table.remove(points)
@@ -289,11 +291,17 @@ function helper.run(command)
   return text, status
 end
 
---- Run Lua code in an interpreter of its own that finds moongan as this one does, with further
--- environment variables ("NAME=value NAME=value") where given; returns its output and status.
+--- The shell command that runs Lua code in an interpreter of its own, which finds moongan as this
+-- one does.
+function helper.lua_command(code)
+  return string.format("LUA_PATH=%s LUA_CPATH=%s %s -e %s", quote(package.path), quote(package.cpath),
+    helper.interpreter(), quote(code))
+end
+
+--- Run Lua code in an interpreter of its own, with further environment variables ("NAME=value
+-- NAME=value") where given; returns its output and status.
 function helper.run_lua(code, environment)
-  return helper.run(string.format("LUA_PATH=%s LUA_CPATH=%s %s %s -e %s", quote(package.path), quote(package.cpath),
-    environment or "", helper.interpreter(), quote(code)))
+  return helper.run((environment or "") .. " " .. helper.lua_command(code))
 end
 
 --- The interpreter that runs this process.

@@ -272,7 +272,9 @@ bool mg_backward(mg_tensor *output, mg_tensor *seed, mg_tensor *const *inputs, i
                      mg_tensor_text(inputs[i])),
              false;
     }
-  bool fine = add_targets(&w, inputs, n, "backward") && run(&w, output, seed, options.retain_graph);
+  bool fine = add_targets(&w, inputs, n, "backward");
+  if (fine && !inputs && !output->node) fine = add_target(&w, output); /* a leaf is its own only one */
+  fine = fine && run(&w, output, seed, options.retain_graph);
   for (int i = 0; i < w.target_count && fine; i++) fine = deposit(&w.targets[i], options.create_graph);
   finish(&w);
   mg_pool_drain(mark);

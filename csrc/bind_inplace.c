@@ -15,6 +15,8 @@ static int change(lua_State *L, const char *name, mg_binary_kernel *kernel) {
     for (int i = 0; fits && i < wide.ndim; i++) fits = wide.size[i] == self->shape[i];
     if (!fits) mg_fail("shape %s does not broadcast to %s", mg_tensor_text(operand), mg_tensor_text(self));
   }
+  if (operand && operand->requires_grad && mg_recording())
+    mg_fail("an operand that requires a gradient is not recorded; pass its detach()");
   if (mg_error()) mg_fail_prefix("%s: ", name);
   /* An operand that overlaps self is read before it is overwritten. */
   bool same = operand && operand->data == self->data && operand->numel == self->numel;

@@ -6,7 +6,7 @@
 #include "random.h"
 
 /* Examples picked out of a data set of `source` of them. */
-#define PICKS "moongan.Picks"
+#define PICKS MG_TYPE("Picks")
 
 typedef struct picks {
   int64_t count, source;
@@ -27,6 +27,7 @@ static int return_dataset(lua_State *L, size_t mark, const char *function, mg_da
   *box = set;
   if (!set) mg_fail_prefix("%s: ", function);
   mgl_check(L, mark);
+  mgl_charge(L, mg_dataset_memory(set));
   return 1;
 }
 

@@ -1,18 +1,15 @@
-#define _POSIX_C_SOURCE 200809L
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "byte_stream.h"
+#include "file.h"
 
 struct mg_byte_stream {
   int descriptor;
-  int64_t file_size;
   bool gzip;
   bool failed; /* to read the file, with the error set */
   bool ended;  /* the last member of the gzip file is complete */
@@ -39,17 +36,8 @@ static bool fill(mg_byte_stream *s) {
 }
 
 static bool start(mg_byte_stream *s) {
-  struct stat status;
-  s->descriptor = open(s->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not wait for a pipe's writer */
-  if (s->descriptor < 0 || fstat(s->descriptor, &status) != 0) {
-    mg_fail("%s: cannot open: %s", s->path, strerror(errno));
-    return false;
-  }
-  if (!S_ISREG(status.st_mode)) {
-    mg_fail("%s: expected a regular file", s->path);
-    return false;
-  }
-  s->file_size = status.st_size;
+  s->descriptor = mg_file_open(s->path);
+  if (s->descriptor < 0) return false;
   if (!fill(s)) return !s->failed; /* empty: the format's reader will say so */
   if (s->z.avail_in < 2 || s->buffer[0] != 0x1f || s->buffer[1] != 0x8b) return true;
   if (inflateInit2(&s->z, 15 + 16) != Z_OK) { /* the largest window, and gzip's header */
@@ -137,7 +125,5 @@ int64_t mg_byte_stream_read(mg_byte_stream *s, void *out, int64_t size) {
   int64_t got = s->gzip ? read_gzip(s, out, size) : read_plain(s, out, size);
   return s->failed ? -1 : got;
 }
-
-int64_t mg_byte_stream_length(const mg_byte_stream *s) { return s->gzip ? -1 : s->file_size; }
 
 const char *mg_byte_stream_path(const mg_byte_stream *s) { return s->path; }

@@ -16,9 +16,6 @@ void mg_byte_stream_close(mg_byte_stream *stream); /* NULL-safe */
  * the check sum at its end covers is trusted only after a read that came short. */
 int64_t mg_byte_stream_read(mg_byte_stream *stream, void *out, int64_t size);
 
-/* The length of all that can be read, known for plain files; -1 for gzip. */
-int64_t mg_byte_stream_length(const mg_byte_stream *stream);
-
 const char *mg_byte_stream_path(const mg_byte_stream *stream);
 
 #endif

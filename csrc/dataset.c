@@ -64,6 +64,17 @@ mg_dataset *mg_dataset_from_bytes(int64_t n, const int64_t shape[3], uint8_t *by
 
 bool mg_dataset_is_bytes(const mg_dataset *set) { return set->examples->bytes != NULL; }
 
+size_t mg_dataset_memory(const mg_dataset *set) {
+  size_t each = 0;
+  if (set->label) each += sizeof *set->label;
+  if (set->row) {
+    each += sizeof *set->row;
+  } else if (set->examples->bytes) {
+    each += (size_t)set->size;
+  }
+  return (size_t)set->n * each;
+}
+
 /* ---- from IDX files -------------------------------------------------------------------------- */
 
 /* Labels of `images` images, or NULL with an error set. */

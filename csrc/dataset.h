@@ -38,6 +38,9 @@ void mg_dataset_free(mg_dataset *set); /* NULL-safe */
 /* Whether the examples are bytes, which a range applies to. */
 bool mg_dataset_is_bytes(const mg_dataset *set);
 
+/* Bytes of memory that this data set alone brought with it. */
+size_t mg_dataset_memory(const mg_dataset *set);
+
 /* Which examples to take, in order: each is MG_PICK(example, mirrored). */
 typedef int64_t mg_pick;
 #define MG_PICK(example, mirrored) ((mg_pick)(example) << 1 | (mirrored))

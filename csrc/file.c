@@ -1,4 +1,3 @@
-#define _DEFAULT_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,10 +11,22 @@
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
+int mg_file_open(const char *path) {
+  struct stat status;
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* without waiting for a pipe's writer */
+  if (descriptor < 0) {
+    mg_fail("%s: cannot open: %s", path, strerror(errno));
+    return -1;
+  }
+  if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode)) return descriptor;
+  mg_fail("%s: expected a regular file", path);
+  close(descriptor);
+  return -1;
+}
+
 static uint8_t *read_descriptor(int descriptor, const char *path, size_t limit, size_t *size) {
   struct stat status;
   if (fstat(descriptor, &status) != 0) return mg_fail("%s: cannot read: %s", path, strerror(errno));
-  if (!S_ISREG(status.st_mode)) return mg_fail("%s: expected a regular file", path);
   if ((uintmax_t)status.st_size > limit) {
     return mg_fail("%s: expected at most %zu bytes, the file has %jd", path, limit, (intmax_t)status.st_size);
   }
@@ -38,8 +49,8 @@ static uint8_t *read_descriptor(int descriptor, const char *path, size_t limit, 
 }
 
 uint8_t *mg_file_read(const char *path, size_t limit, size_t *size) {
-  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not wait for a pipe's writer */
-  if (descriptor < 0) return mg_fail("%s: cannot open: %s", path, strerror(errno));
+  int descriptor = mg_file_open(path);
+  if (descriptor < 0) return NULL;
   uint8_t *bytes = read_descriptor(descriptor, path, limit, size);
   close(descriptor);
   return bytes;

@@ -4,6 +4,10 @@
 
 #include "base.h"
 
+/* A descriptor for reading a regular file, for close(); -1 with an error that names the file where it
+ * cannot be opened or is anything else (a pipe could be waited on for ever). */
+int mg_file_open(const char *path);
+
 /* The contents of a regular file as a block for free(), its length in *size.  NULL with an error
  * that names the file where it cannot be read or holds more than `limit` bytes. */
 uint8_t *mg_file_read(const char *path, size_t limit, size_t *size);

@@ -73,13 +73,6 @@ static bool read_sizes(mg_byte_stream *stream, mg_idx *idx) {
       return false;
     }
   }
-  int64_t length = mg_byte_stream_length(stream), header = 4 + 4 * idx->rank;
-  if (length >= 0 && length - header != idx->count) {
-    mg_fail("%s: %s: expected %lld bytes after the header, as its dimensions say, got %lld", path,
-            length - header < idx->count ? "truncated" : "too long", (long long)idx->count,
-            (long long)(length - header));
-    return false;
-  }
   return true;
 }
 

@@ -538,7 +538,7 @@ describe("batches", function()
 
   it("refuse what makes no sense", function()
     local ds = counting(10)
-    for _, size in ipairs{ 0, -1, 2.5, "x", 0 / 0 } do
+    for _, size in ipairs{ 0, -1, 2.5, "x", 0 / 0, 1e300, math.huge } do
       helper.error_like(function() ds:batches(size) end, "batches: expected a batch of at least 1 example, got ")
     end
     helper.error_like(function() ds:batches() end, "got nil")

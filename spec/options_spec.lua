@@ -34,6 +34,15 @@ describe("options", function()
     assert.equal(callable, check{ hook = callable }.hook)
   end)
 
+  it("know types by the name in a metatable", function()
+    local dataset = mg.data.from_tensor(mg.zeros(1))
+    assert.is_true(options.is(mg.zeros(1), "moongan.Tensor"))
+    assert.is_true(options.is(dataset, "moongan.Dataset"))
+    assert.is_false(options.is({}, "moongan.Dataset"))
+    assert.equal("moongan.Tensor", options.describe(mg.zeros(1)))
+    assert.equal("moongan.Dataset", options.describe(dataset))
+  end)
+
   it("suggest the nearest name for an unknown one", function()
     helper.error_like(function() check{ fodler = "x" } end, { 'f: unknown option "fodler"', 'did you mean "folder"%?' })
     helper.error_like(function() check{ Split = "x" } end, 'did you mean "split"%?')
@@ -61,6 +70,10 @@ describe("options", function()
   it("point errors at the line outside moongan that made the call", function()
     local function call() mg.image.save("x.png", mg.zeros(2, 2), { rnage = { 0, 1 } }) end
     local line = debug.getinfo(call, "S").linedefined
-    helper.error_like(call, string.format("options_spec%%.lua:%d: mg%%.image%%.save:", line))
+    helper.error_like(call, string.format("^[^:]*options_spec%%.lua:%d: mg%%.image%%.save:", line))
+    local function core_call() mg.data.from_tensor(3) end
+    line = debug.getinfo(core_call, "S").linedefined
+    helper.error_like(core_call,
+      string.format("^[^:]*options_spec%%.lua:%d: mg%%.data%%.from_tensor: argument 1", line))
   end)
 end)

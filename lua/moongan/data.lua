@@ -71,10 +71,10 @@ local function named(set, given)
 end
 
 --- MNIST (LeCun, Cortes, Burges): 60000 and 10000 digits, 28 x 28 grey.  Options: NAMED_OPTIONS.
-function data.mnist(given) return (named(sets.mnist, given)) end
+function data.mnist(given) return named(sets.mnist, given) end
 
 --- Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): garments, of the same sizes.  Options: NAMED_OPTIONS.
-function data.fashion_mnist(given) return (named(sets.fashion_mnist, given)) end
+function data.fashion_mnist(given) return named(sets.fashion_mnist, given) end
 
 local TENSOR_OPTIONS = {
   classes = options.optional("table"), -- the list of their names; default "1", "2", ...

@@ -24,10 +24,8 @@ function options.describe(value)
   local kind = type(value)
   if kind == "string" then return string.format("string %q", #value > 60 and value:sub(1, 60) .. "..." or value) end
   if kind == "number" or kind == "boolean" then return kind .. " " .. tostring(value) end
-  if kind == "userdata" then
-    local meta = getmetatable(value)
-    return type(meta) == "table" and meta.__name or kind
-  end
+  local meta = (kind == "userdata" or kind == "table") and getmetatable(value)
+  if type(meta) == "table" and type(meta.__name) == "string" then return meta.__name end
   return kind
 end
 
@@ -52,9 +50,7 @@ function options.fail(function_name, ...) raise(function_name .. ": " .. string.
 
 local function results_or_raise(ok, ...)
   if ok then return ... end
-  local message = ...
-  -- Where in our modules the core was called is of no use to the caller.
-  raise(type(message) == "string" and message:gsub("^[^\n:]*moongan[/\\][^\n:]*:%d+: ", "") or message)
+  raise((...))
 end
 
 --- Call a function of the core; an error of its is raised as options.fail would.
@@ -67,17 +63,17 @@ local function either(words)
 end
 
 --- Whether a value is of a type: one of Lua's own, "integer" (2.0 counts), "callable", "any" (all
--- but nil), or the name of a userdata ("moongan.Tensor").
+-- but nil), or a name that a metatable gives ("moongan.Tensor").
 function options.is(value, name)
   if name == "any" then return value ~= nil end
-  if name == "integer" then return math.type(value) == "integer" or (math.type(value) == "float" and value % 1 == 0) end
+  if name == "integer" then return type(value) == "number" and math.tointeger(value) ~= nil end
   if name == "callable" then
     if type(value) == "function" then return true end
     local meta = getmetatable(value)
     return type(meta) == "table" and meta.__call ~= nil
   end
   if type(value) == name then return true end
-  local meta = type(value) == "userdata" and getmetatable(value)
+  local meta = (type(value) == "userdata" or type(value) == "table") and getmetatable(value)
   return type(meta) == "table" and meta.__name == name
 end
 

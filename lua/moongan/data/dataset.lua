@@ -51,7 +51,9 @@ function Dataset.__len(self) return self.count end
 local function check_span(self, function_name, first, last)
   last = last or first or self.count
   first = first or 1
-  if math.tointeger(first) == nil or math.tointeger(last) == nil or first < 1 or last > self.count or first > last then
+  local good = options.is(first, "integer") and options.is(last, "integer") and 1 <= first and first <= last
+    and last <= self.count
+  if not good then
     options.fail(function_name, "expected examples first..last within 1..%d, got %s..%s", self.count, tostring(first),
       tostring(last))
   end

@@ -9,11 +9,18 @@
 #include "op.h"
 #include "option.h"
 
-#define MG_TENSOR "moongan.Tensor"
-#define MG_LAYER "moongan.Layer"
-#define MG_LOSS "moongan.Loss"
-#define MG_OPTIMIZER "moongan.Optimizer"
-#define MG_DATASET "moongan.Dataset"
+/* Registry keys of the metatables.  The two precisions share no userdata; what Lua sees as __name
+ * has no suffix in either. */
+#ifdef MG_DOUBLE
+#define MG_TYPE(name) "moongan." name "/64"
+#else
+#define MG_TYPE(name) "moongan." name
+#endif
+#define MG_TENSOR MG_TYPE("Tensor")
+#define MG_LAYER MG_TYPE("Layer")
+#define MG_LOSS MG_TYPE("Loss")
+#define MG_OPTIMIZER MG_TYPE("Optimizer")
+#define MG_DATASET MG_TYPE("Dataset")
 
 /* ---- errors (bind_args.c) ------------------------------------------------------------------ */
 

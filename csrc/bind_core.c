@@ -83,6 +83,21 @@ static void anchor_close(lua_State *L) {
   lua_setfield(L, LUA_REGISTRYINDEX, "moongan.close." MG_REAL_NAME);
 }
 
+/* Types are named alike in both precisions. */
+static void name_types(lua_State *L) {
+  static const char *const types[][2] = {{MG_TENSOR, "moongan.Tensor"},
+                                         {MG_LAYER, "moongan.Layer"},
+                                         {MG_LOSS, "moongan.Loss"},
+                                         {MG_OPTIMIZER, "moongan.Optimizer"},
+                                         {MG_DATASET, "moongan.Dataset"}};
+  for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+    luaL_getmetatable(L, types[i][0]);
+    lua_pushstring(L, types[i][1]);
+    lua_setfield(L, -2, "__name");
+    lua_pop(L, 1);
+  }
+}
+
 static int open_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"memory", memory},   {"threads", threads}, {"set_threads", set_threads},
                                        {"clock", monotonic}, {"build", build},     {NULL, NULL}};
@@ -103,6 +118,7 @@ static int open_core(lua_State *L) {
   mgl_open_image(L);
   mgl_open_file(L);
   luaL_setfuncs(L, mgl_composite_methods, 0);
+  name_types(L);
   return 1;
 }
 

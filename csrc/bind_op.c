@@ -195,7 +195,7 @@ static void read_parameter(reading *r, int index, const parameter *p) {
     r->attrs.integer[r->integers] = position(r, index, p), r->integers++;
     return;
   case DIM:
-    r->attrs.integer[r->integers++] = dimension(r, index, p);
+    r->attrs.integer[r->integers++] = absent && p->has_fallback ? (int64_t)p->fallback - 1 : dimension(r, index, p);
     return;
   case OPTIONAL_DIM:
     r->attrs.integer[r->integers++] = absent ? -1 : dimension(r, index, p);

@@ -105,7 +105,7 @@ static void check_key(lua_State *L, const mg_tensor *t, region *r) {
 /* Leading dimensions go first and at once, so that t[{ i, j }] shares storage as t[i][j] does. */
 static mg_tensor *read_region(mg_tensor *t, const region *r) {
   int at = 0; /* dimension of the result that dimension i of t is */
-  mg_tensor *y = mg_reshape(t, t->ndim, t->shape);
+  mg_tensor *y = t;
   for (int i = 0; i < t->ndim && y; i++) {
     const part *p = &r->part[i];
     if (p->dropped)
@@ -114,7 +114,7 @@ static mg_tensor *read_region(mg_tensor *t, const region *r) {
       y = mg_narrow(y, at, p->start, p->length);
     at += !p->dropped;
   }
-  return y;
+  return y == t ? mg_reshape(t, t->ndim, t->shape) : y;
 }
 
 int mgl_tensor_slice(lua_State *L) {

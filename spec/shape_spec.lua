@@ -326,6 +326,7 @@ describe("cat", function()
     local x = values({ 2, 3 }, 9)
     same_bits(mg.cat({ x, x }, 2), mg.cat({ x, x }, -1))
     same_bits(x, mg.cat({ x }, 1))
+    same_bits(mg.cat({ x, x }, 1), mg.cat{ x, x })
   end)
 
   it("refuses what does not join", function()

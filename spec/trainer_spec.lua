@@ -371,6 +371,7 @@ describe("the trainer refuses", function()
     { { objective = { generator = print } }, { "option objective", "discriminator", "nil" } },
     { { noise = "pink" }, { "option noise", "uniform", '"pink"' } },
     { { n_critic = 0 }, { "option n_critic", "at least 1", "0" } },
+    { { grid = { 3 } }, { "option grid", "rows, columns", "nil at 2" } },
     { { clip = -1 }, { "option clip", "%-1" } },
     { { optimizer_g = "adam" }, { "option optimizer_g", "moongan.Optimizer", '"adam"' } },
   }

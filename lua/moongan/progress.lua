@@ -20,21 +20,21 @@ function progress.duration(seconds)
 end
 
 --- Start reporting.
--- @param o  total (iterations to do, or nil), seconds (time allowed, or nil), clock (a function
+-- @param o  total (the last iteration's number, or nil), from (how many were done before), seconds (time allowed, or nil), clock (a function
 --   that gives seconds), terminal (true: draw a bar), write (a function of a string; default
 --   standard output)
 function progress.new(o)
   return setmetatable({
-    total = o.total, seconds = o.seconds, clock = o.clock, terminal = o.terminal,
+    total = o.total, from = o.from or 0, seconds = o.seconds, clock = o.clock, terminal = o.terminal,
     write = o.write or function(text) io.stdout:write(text):flush() end,
     started = o.clock(), shown = -math.huge,
   }, Progress)
 end
 
---- The line that stands for `done` iterations after `elapsed` seconds, with `note` in its midst.
+--- The line that stands for iteration `done` after `elapsed` seconds, with `note` in its midst.
 function Progress:line(done, elapsed, note)
   local fraction = 0
-  if self.total then fraction = done / self.total end
+  if self.total then fraction = self.total > self.from and (done - self.from) / (self.total - self.from) or 1 end
   if self.seconds then fraction = math.max(fraction, elapsed / self.seconds) end
   fraction = math.min(fraction, 1)
   local parts = {}
@@ -45,7 +45,7 @@ function Progress:line(done, elapsed, note)
   parts[#parts + 1] = string.format("%3d%%", math.floor(fraction * 100))
   parts[#parts + 1] = tostring(done) .. (self.total and "/" .. self.total or "")
   parts[#parts + 1] = note
-  if elapsed > 0 then parts[#parts + 1] = string.format("%.4g it/s", done / elapsed) end
+  if elapsed > 0 then parts[#parts + 1] = string.format("%.4g it/s", (done - self.from) / elapsed) end
   if fraction == 1 then
     parts[#parts + 1] = progress.duration(elapsed)
   elseif fraction > 0 then

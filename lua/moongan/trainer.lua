@@ -110,6 +110,15 @@ local function make_penalty(given)
   return function(D, real, fake) return given * gradient_penalty(D, real, fake) end
 end
 
+local function check_grid(grid)
+  for i = 1, 2 do
+    if math.type(grid[i]) ~= "integer" or grid[i] < 1 then
+      fail("option grid: expected { rows, columns }, whole numbers of at least 1, got %s at %d",
+        options.describe(grid[i]), i)
+    end
+  end
+end
+
 --- A trainer of the networks and options given: see `known` above for what each means.
 -- Puts both networks in training mode.  Draws the noise of its sample grids at once.
 function Trainer.new(given)
@@ -124,6 +133,7 @@ function Trainer.new(given)
   self.optimizer_g = o.optimizer_g or adam(self.parameters_g)
   self.optimizer_d = o.optimizer_d or adam(self.parameters_d)
   self.averaged = o.average > 0 and average.new(self.generator, o.average) or nil
+  check_grid(o.grid)
   if o.conditional then self.grid = { o.conditional, o.grid[2] } end
   self.generator:train()
   self.discriminator:train()
@@ -310,7 +320,9 @@ end
 
 local function new_report(self, last, seconds)
   if self.quiet then return nil end
-  return progress.new{ total = last, seconds = seconds, clock = moongan.clock, terminal = progress.is_terminal() }
+  return progress.new{
+    total = last, from = self.iteration, seconds = seconds, clock = moongan.clock, terminal = progress.is_terminal(),
+  }
 end
 
 --- Train until the first of the limits given is reached, then write the last sample grid and the

@@ -25,22 +25,27 @@ static mg_dataset **new_box(lua_State *L) {
 /* Put a new data set in its box, on top of the stack, or raise what kept it from being made. */
 static int return_dataset(lua_State *L, size_t mark, const char *function, mg_dataset **box, mg_dataset *set) {
   *box = set;
-  if (!set) mg_fail_prefix("%s: ", function);
+  if (set) {
+    mgl_charge(L, mg_dataset_memory(set));
+  } else {
+    mg_fail_prefix("%s: ", function);
+  }
   mgl_check(L, mark);
-  mgl_charge(L, mg_dataset_memory(set));
   return 1;
 }
 
 static const mg_dataset *check_dataset(lua_State *L, int index, const char *function) {
   mg_dataset **box = luaL_testudata(L, index, MG_DATASET);
-  if (!box || !*box) mgl_bad_argument(L, function, index, "dataset", "a data set");
-  return *box;
+  const mg_dataset *set = box ? *box : NULL;
+  if (!set) mgl_bad_argument(L, function, index, "dataset", "a data set");
+  return set;
 }
 
 static const picks *check_picks(lua_State *L, int index, const char *function, const mg_dataset *set) {
   const picks *p = luaL_testudata(L, index, PICKS);
-  if (!p || p->source != set->n) mgl_bad_argument(L, function, index, "picks", "picks made for this data set");
-  return p;
+  if (p && p->source == set->n) return p;
+  mgl_bad_argument(L, function, index, "picks", "picks made for this data set");
+  return NULL;
 }
 
 static const mg_dataset *check_labelled(lua_State *L, int index, const char *function) {

@@ -20,9 +20,9 @@ function progress.duration(seconds)
 end
 
 --- Start reporting.
--- @param o  total (the last iteration's number, or nil), from (how many were done before), seconds (time allowed, or nil), clock (a function
---   that gives seconds), terminal (true: draw a bar), write (a function of a string; default
---   standard output)
+-- @param o  total (the last iteration's number, or nil), from (how many were done before), seconds
+--   (time allowed, or nil), clock (a function that gives seconds), terminal (true: draw a bar),
+--   write (a function of a string; default standard output)
 function progress.new(o)
   return setmetatable({
     total = o.total, from = o.from or 0, seconds = o.seconds, clock = o.clock, terminal = o.terminal,

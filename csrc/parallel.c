@@ -18,6 +18,10 @@
 #define PAUSE() ((void)0)
 #endif
 
+/* A job is published as one number: the job's count in the upper half, how many of its tasks are
+ * not yet claimed in the lower.  A thread claims one by lowering it, which fails if anything has
+ * changed; so a thread that comes late finds nothing to claim, and nobody has to wait for it.
+ * Once claimed, a task keeps its job's fields from changing until it is counted as done. */
 static struct {
   pthread_mutex_t lock; /* guards sleeping, starting and stopping */
   pthread_cond_t wake;
@@ -26,57 +30,66 @@ static struct {
   int workers; /* running, the caller not counted */
   int wanted;  /* threads, the caller counted; 0: not chosen yet */
   pid_t process;
-  atomic_uint job; /* counts jobs; workers start when it moves */
   atomic_int sleeping;
   atomic_bool stop;
   mg_task *task;
   void *argument;
   int64_t count;
-  _Alignas(64) atomic_int_fast64_t next; /* task to claim */
-  _Alignas(64) atomic_int busy;          /* workers that have not finished this job */
+  _Alignas(64) atomic_uint_fast64_t ticket;
+  _Alignas(64) atomic_int_fast64_t done;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .owner = PTHREAD_MUTEX_INITIALIZER};
+
+#define UNCLAIMED(ticket) ((ticket)&0xFFFFFFFFu)
+#define JOB(ticket) ((ticket) >> 32)
 
 static _Thread_local int own_index; /* 0 for whoever calls mg_parallel */
 
 int mg_worker(void) { return own_index; }
 
 static void run_tasks(void) {
-  int64_t index;
-  while ((index = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed)) < pool.count)
-    pool.task(pool.argument, index);
+  uint_fast64_t ticket = atomic_load_explicit(&pool.ticket, memory_order_acquire);
+  while (UNCLAIMED(ticket)) {
+    if (!atomic_compare_exchange_weak_explicit(&pool.ticket, &ticket, ticket - 1, memory_order_acq_rel,
+                                               memory_order_acquire))
+      continue;
+    pool.task(pool.argument, pool.count - (int64_t)UNCLAIMED(ticket));
+    atomic_fetch_add_explicit(&pool.done, 1, memory_order_release);
+    ticket = atomic_load_explicit(&pool.ticket, memory_order_acquire);
+  }
 }
 
-static void wait_for_job(unsigned seen) {
+/* Until a job after `seen` is published. */
+static void wait_for_job(uint_fast64_t seen) {
   for (int i = 0; i < SPINS; i++) {
-    if (atomic_load_explicit(&pool.job, memory_order_acquire) != seen) return;
+    if (JOB(atomic_load_explicit(&pool.ticket, memory_order_acquire)) != seen) return;
     PAUSE();
   }
   pthread_mutex_lock(&pool.lock);
   atomic_fetch_add(&pool.sleeping, 1);
-  while (atomic_load(&pool.job) == seen) pthread_cond_wait(&pool.wake, &pool.lock);
+  while (JOB(atomic_load(&pool.ticket)) == seen) pthread_cond_wait(&pool.wake, &pool.lock);
   atomic_fetch_sub(&pool.sleeping, 1);
   pthread_mutex_unlock(&pool.lock);
 }
 
 typedef struct start {
-  unsigned seen; /* the last job before this worker */
+  uint_fast64_t seen; /* the last job before this worker */
   int index;
 } start;
 
 static void *worker(void *argument) {
-  unsigned seen = ((start *)argument)->seen;
+  uint_fast64_t seen = ((start *)argument)->seen;
   own_index = ((start *)argument)->index;
   for (;;) {
     wait_for_job(seen);
-    seen = atomic_load_explicit(&pool.job, memory_order_acquire);
+    seen = JOB(atomic_load(&pool.ticket));
     if (atomic_load(&pool.stop)) return NULL;
     run_tasks();
-    atomic_fetch_sub_explicit(&pool.busy, 1, memory_order_release);
   }
 }
 
-static void announce(void) {
-  atomic_fetch_add(&pool.job, 1);
+static void publish(int64_t count) {
+  uint_fast64_t job = JOB(atomic_load(&pool.ticket)) + 1;
+  atomic_store(&pool.ticket, job << 32 | (uint_fast64_t)count);
   if (atomic_load(&pool.sleeping)) {
     pthread_mutex_lock(&pool.lock);
     pthread_cond_broadcast(&pool.wake);
@@ -87,7 +100,7 @@ static void announce(void) {
 static void stop_workers(void) {
   if (pool.workers && pool.process == getpid()) {
     atomic_store(&pool.stop, true);
-    announce();
+    publish(0);
     for (int i = 0; i < pool.workers; i++) pthread_join(pool.thread[i], NULL);
     atomic_store(&pool.stop, false);
   }
@@ -95,6 +108,7 @@ static void stop_workers(void) {
 }
 
 static void start_workers(void) {
+  static start starts[MAX_THREADS];
   /* A fork leaves the child without workers, whatever it inherited says. */
   if (pool.workers && pool.process != getpid()) {
     pool.workers = 0;
@@ -103,9 +117,8 @@ static void start_workers(void) {
   if (pool.workers == pool.wanted - 1) return;
   stop_workers();
   pool.process = getpid();
-  static start starts[MAX_THREADS];
   while (pool.workers < pool.wanted - 1) {
-    starts[pool.workers] = (start){atomic_load(&pool.job), pool.workers + 1};
+    starts[pool.workers] = (start){JOB(atomic_load(&pool.ticket)), pool.workers + 1};
     if (pthread_create(&pool.thread[pool.workers], NULL, worker, &starts[pool.workers])) break; /* fewer will do */
     pool.workers++;
   }
@@ -133,7 +146,7 @@ void mg_parallel_stop(void) {
 }
 
 void mg_parallel(int64_t count, mg_task *task, void *argument) {
-  if (count <= 1 || mg_threads() == 1 || pthread_mutex_trylock(&pool.owner)) {
+  if (count <= 1 || count > INT32_MAX || mg_threads() == 1 || pthread_mutex_trylock(&pool.owner)) {
     for (int64_t i = 0; i < count; i++) task(argument, i);
     return;
   }
@@ -141,11 +154,10 @@ void mg_parallel(int64_t count, mg_task *task, void *argument) {
   pool.task = task;
   pool.argument = argument;
   pool.count = count;
-  atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
-  atomic_store_explicit(&pool.busy, pool.workers, memory_order_relaxed);
-  announce();
+  atomic_store_explicit(&pool.done, 0, memory_order_relaxed);
+  publish(count);
   run_tasks();
-  for (int spins = 0; atomic_load_explicit(&pool.busy, memory_order_acquire) > 0; spins++) {
+  for (int spins = 0; atomic_load_explicit(&pool.done, memory_order_acquire) < count; spins++) {
     if (spins < SPINS)
       PAUSE();
     else

@@ -20,23 +20,23 @@ end
 
 -- ---- numbers by formula ------------------------------------------------------------------------
 
---- A tensor of the shape given, its element i (counted from 0) a number in [low, high) that an
--- integer hash of (seed, i) gives, so that any language can repeat it.
+--- Number i of stream `seed`, in [-1, 1): an integer hash, so that any language can repeat it.
+function helper.hash(seed, i)
+  local h = (i * 0x9E3779B1 + seed * 0x85EBCA77 + 0x165667B1) & 0xFFFFFFFF
+  h = ((h ~ (h >> 16)) * 0x21F0AAAD) & 0xFFFFFFFF
+  h = ((h ~ (h >> 15)) * 0x735A2D97) & 0xFFFFFFFF
+  return (h ~ (h >> 15)) * 2.0 ^ -31 - 1
+end
+
+--- A tensor of the shape given with elements hash(seed, 0), hash(seed, 1), ... scaled to [low, high).
 function helper.values(shape, seed, low, high)
   low, high = low or -1, high or 1
   local n = 1
   for _, size in ipairs(shape) do n = n * size end
   if n == 0 then return mg.zeros(shape) end
-  local start = seed * 0x85EBCA77 + 0x165667B1
-  local middle, half = (low + high) / 2, (high - low) / 2
+  local middle, half, hash = (low + high) / 2, (high - low) / 2, helper.hash
   local flat = {}
-  for i = 0, n - 1 do
-    local h = (i * 0x9E3779B1 + start) & 0xFFFFFFFF
-    h = ((h ~ (h >> 16)) * 0x21F0AAAD) & 0xFFFFFFFF
-    h = ((h ~ (h >> 15)) * 0x735A2D97) & 0xFFFFFFFF
-    h = h ~ (h >> 15)
-    flat[i + 1] = middle + half * (h * 2.0 ^ -31 - 1)
-  end
+  for i = 1, n do flat[i] = middle + half * hash(seed, i - 1) end
   return mg.tensor(flat):reshape(shape)
 end
 

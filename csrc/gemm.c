@@ -54,12 +54,10 @@ static int64_t tile_size(int64_t size, int64_t pieces) {
 
 void mg_gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b,
              int64_t ldb, real beta, real *c, int64_t ldc) {
-  /* The cut depends on the sizes alone (same bits for any thread count).  A piece is worth some
-   * two million multiply-adds; the longer side is cut, so that the shorter operand is packed
-   * again by each piece. */
+  /* The cut depends on the sizes alone: with some of OpenBLAS's kernels (AVX2's) another cut gives
+   * other bits.  The longer side is cut, and into few pieces, for each packs the other operand anew. */
   double work = (double)m * (double)n * (double)k;
-  int64_t pieces = (int64_t)MG_MIN(MG_MAX(work / 1e6, 1), 8);
-  if (pieces > 2) pieces &= ~(int64_t)1;
+  int64_t pieces = work < 250e3 ? 1 : work < 48e6 ? 2 : work < 500e6 ? 4 : 8;
   product p = {trans_a, trans_b, m, n, k, a, b, c, lda, ldb, ldc, beta, m, n, 1};
   if (n >= m)
     p.tile_n = tile_size(n, pieces);

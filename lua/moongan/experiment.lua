@@ -98,7 +98,7 @@ function experiment.run(arguments, definition)
   local trainer = attempt(experiment.build, definition, o)
   attempt(write_config, o, rows)
   if not o.quiet then
-    print(string.format("%s on %s: %d images, %d threads, seed %d", definition.name, o.data, #trainer.data,
+    print(string.format("%s on %s: %d images, threads: %d, seed: %d", definition.name, o.data, #trainer.data,
       moongan.threads(), o.seed))
   end
   local result = trainer:run{

@@ -92,7 +92,8 @@ local function pair(f, low, high, arguments)
   }
 end
 
-samples.clamp_grad = pair(function(g, x, low, high) return x >= low and x <= high and g or 0 end, nil, nil, { -0.8, 0.61 })
+samples.clamp_grad = pair(function(g, x, low, high) return x >= low and x <= high and g or 0 end,
+  nil, nil, { -0.8, 0.61 })
 samples.tanh_grad = pair(function(g, y) return g * (1 - y * y) end, -0.9, 0.9)
 samples.sigmoid_grad = pair(function(g, y) return g * y * (1 - y) end, 0.1, 0.9)
 samples.relu_grad = pair(function(g, y) return y > 0 and g or 0 end)
@@ -139,7 +140,8 @@ samples.ge = comparison(function(a, b) return a >= b end)
 samples.where = {
   cases = {
     { C{ { 1, 0, 1 }, { 0, 0, 2 } }, T{ 2, 3 }, T{ 2, 3 } }, { C{ 1, 0, -1 }, T{ 2, 3 }, T{} },
-    { C(1), T{}, T{} }, { C{ 0 }, T{ 1 }, T{ 1 } }, { C{ 1 }, T{ 0 }, T{ 0 } }, { C{ { 1 }, { 0 } }, T{ 3 }, T{ 2, 1 } },
+    { C(1), T{}, T{} }, { C{ 0 }, T{ 1 }, T{ 1 } }, { C{ 1 }, T{ 0 }, T{ 0 } },
+    { C{ { 1 }, { 0 } }, T{ 3 }, T{ 2, 1 } },
   },
   reference = function(condition, a, b)
     return naive.map(function(c, x, y) return c ~= 0 and x or y end, condition, a, b)
@@ -161,14 +163,16 @@ samples.matmul = {
   cases = {
     { T{ 2, 3 }, T{ 3, 4 } }, { T{ 3, 2 }, T{ 3, 4 }, arguments = { true, false } },
     { T{ 2, 3 }, T{ 4, 3 }, arguments = { false, true } }, { T{ 3, 2 }, T{ 4, 3 }, arguments = { true, true } },
-    { T{ 2, 2, 3 }, T{ 2, 3, 2 } }, { T{ 2, 3, 2 }, T{ 2, 2, 3 }, arguments = { true, true } }, { T{ 1, 1 }, T{ 1, 1 } },
+    { T{ 2, 2, 3 }, T{ 2, 3, 2 } }, { T{ 2, 3, 2 }, T{ 2, 2, 3 }, arguments = { true, true } },
+    { T{ 1, 1 }, T{ 1, 1 } },
     { T{ 0, 3 }, T{ 3, 2 } }, { T{ 2, 0 }, T{ 0, 3 } }, { T{ 2, 3 }, T{ 3, 0 } }, { T{ 0, 2, 3 }, T{ 0, 3, 2 } },
   },
   reference = function(a, b, transpose_a, transpose_b)
     local rank = #a.shape
     local shape = { table.unpack(a.shape) }
     local inner = a.shape[transpose_a and rank - 1 or rank]
-    shape[rank - 1], shape[rank] = a.shape[transpose_a and rank or rank - 1], b.shape[transpose_b and rank - 1 or rank]
+    shape[rank - 1], shape[rank] = a.shape[transpose_a and rank or rank - 1],
+    b.shape[transpose_b and rank - 1 or rank]
     return naive.build(shape, function(index)
       local total = 0.0
       for k = 1, inner do
@@ -183,7 +187,8 @@ samples.matmul = {
 
 samples.linear = {
   cases = {
-    { T{ 2, 3 }, T{ 3, 4 }, T{ 4 } }, { T{ 2, 3 }, T{ 3, 4 } }, { T{ 2, 2, 3 }, T{ 3, 2 }, T{ 2 } }, { T{ 3 }, T{ 3, 2 }, T{ 2 } },
+    { T{ 2, 3 }, T{ 3, 4 }, T{ 4 } }, { T{ 2, 3 }, T{ 3, 4 } }, { T{ 2, 2, 3 }, T{ 3, 2 }, T{ 2 } },
+    { T{ 3 }, T{ 3, 2 }, T{ 2 } },
     { T{ 1, 1 }, T{ 1, 1 }, T{ 1 } }, { T{ 0, 3 }, T{ 3, 2 }, T{ 2 } }, { T{ 2, 0 }, T{ 0, 2 }, T{ 2 } },
   },
   reference = function(x, weight, bias)
@@ -193,7 +198,8 @@ samples.linear = {
     return naive.build(shape, function(index)
       local total = bias and bias[index[rank]] or 0.0
       for k = 1, weight.shape[1] do
-        total = total + matrix_get(x, { 1, table.unpack(index) }, index[rank - 1] or 1, k) * naive.get(weight, { k, index[rank] })
+        total = total + matrix_get(x, { 1, table.unpack(index) }, index[rank - 1] or 1, k)
+          * naive.get(weight, { k, index[rank] })
       end
       return total
     end)
@@ -205,9 +211,12 @@ samples.linear = {
 
 local function reduction(f, no_empty)
   local cases = {
-    { T{ 2, 3 } }, { T{ 2, 3 }, arguments = { 1 } }, { T{ 2, 3 }, arguments = { 2 } }, { T{ 2, 3 }, arguments = { -1, true } },
-    { T{ 2, 3, 2 }, arguments = { 2 } }, { T{ 2, 3, 2 }, arguments = { 2, true } }, { T{ 2, 3 }, arguments = { nil, true, n = 2 } },
-    { T{} }, { T{ 1 }, arguments = { 1 } }, { T{ 1, 1 } }, { T{ 0, 3 }, arguments = { 2 } }, { T{ 3, 0, 2 }, arguments = { 3, true } },
+    { T{ 2, 3 } }, { T{ 2, 3 }, arguments = { 1 } }, { T{ 2, 3 }, arguments = { 2 } },
+    { T{ 2, 3 }, arguments = { -1, true } },
+    { T{ 2, 3, 2 }, arguments = { 2 } }, { T{ 2, 3, 2 }, arguments = { 2, true } },
+    { T{ 2, 3 }, arguments = { nil, true, n = 2 } },
+    { T{} }, { T{ 1 }, arguments = { 1 } }, { T{ 1, 1 } }, { T{ 0, 3 }, arguments = { 2 } },
+    { T{ 3, 0, 2 }, arguments = { 3, true } },
   }
   if not no_empty then
     for _, case in ipairs{ { T{ 0 } }, { T{ 0, 3 }, arguments = { 1 } }, { T{ 2, 0 }, arguments = { 2, true } } } do
@@ -218,7 +227,9 @@ local function reduction(f, no_empty)
     cases = cases,
     reference = function(x, dim, keepdim) return naive.reduce(f, x, dim, keepdim) end,
     large = { T(LARGE) },
-    more_large = { { T(LARGE), arguments = { 1 } }, { T(LARGE), arguments = { 2 } }, { T{ 31, 67, 59 }, arguments = { 2 } } },
+    more_large = {
+      { T(LARGE), arguments = { 1 } }, { T(LARGE), arguments = { 2 } }, { T{ 31, 67, 59 }, arguments = { 2 } },
+    },
   }
 end
 
@@ -318,7 +329,8 @@ samples.batch_norm_grad = {
 samples.reshape = {
   cases = {
     { T{ 2, 3 }, arguments = { { 6 } } }, { T{ 2, 3 }, arguments = { { 3, -1 } } }, { T{}, arguments = { { 1, 1 } } },
-    { T{ 1 }, arguments = { {} } }, { T{ 2, 0 }, arguments = { { 0, 5 } } }, { T{ 2, 3 }, arguments = { { 1, 2, 3, 1 } } },
+    { T{ 1 }, arguments = { {} } }, { T{ 2, 0 }, arguments = { { 0, 5 } } },
+    { T{ 2, 3 }, arguments = { { 1, 2, 3, 1 } } },
   },
   reference = function(x, shape)
     local result, known = { shape = { table.unpack(shape) }, table.unpack(x) }, 1
@@ -333,7 +345,8 @@ samples.reshape = {
 
 samples.expand = {
   cases = {
-    { T{ 3 }, arguments = { { 2, 3 } } }, { T{ 2, 1 }, arguments = { { 2, 3 } } }, { T{ 2, 1 }, arguments = { { 4, -1, 3 } } },
+    { T{ 3 }, arguments = { { 2, 3 } } }, { T{ 2, 1 }, arguments = { { 2, 3 } } },
+    { T{ 2, 1 }, arguments = { { 4, -1, 3 } } },
     { T{}, arguments = { { 2, 2 } } }, { T{ 1 }, arguments = { { 1 } } }, { T{ 1, 3 }, arguments = { { 0, 3 } } },
     { T{ 0 }, arguments = { { 2, 0 } } }, { T{ 1, 2, 1 }, arguments = { { 3, 2, 2 } } },
   },
@@ -362,19 +375,24 @@ local function positive(dim, x) return dim < 0 and dim + #x.shape + 1 or dim end
 
 samples.narrow = {
   cases = {
-    { T{ 4, 3 }, arguments = { 1, 2, 2 } }, { T{ 2, 5 }, arguments = { 2, 2, 3 } }, { T{ 2, 3, 2 }, arguments = { -2, 3, 1 } },
-    { T{ 1 }, arguments = { 1, 1, 1 } }, { T{ 2, 3 }, arguments = { 2, 2, 0 } }, { T{ 0, 3 }, arguments = { 2, 1, 2 } },
+    { T{ 4, 3 }, arguments = { 1, 2, 2 } }, { T{ 2, 5 }, arguments = { 2, 2, 3 } },
+    { T{ 2, 3, 2 }, arguments = { -2, 3, 1 } },
+    { T{ 1 }, arguments = { 1, 1, 1 } }, { T{ 2, 3 }, arguments = { 2, 2, 0 } },
+    { T{ 0, 3 }, arguments = { 2, 1, 2 } },
   },
   reference = function(x, dim, start, length)
     dim = positive(dim, x)
-    return naive.build(resized(x.shape, dim, length), function(index) return naive.get(x, moved(index, dim, start - 1)) end)
+    return naive.build(resized(x.shape, dim, length), function(index)
+      return naive.get(x, moved(index, dim, start - 1))
+    end)
   end,
   large = { T(LARGE), arguments = { 2, 3, 350 } },
 }
 
 samples.pad = {
   cases = {
-    { T{ 2, 3 }, arguments = { 1, 1, 2 } }, { T{ 2, 3 }, arguments = { 2, 0, 1 } }, { T{ 2, 3, 2 }, arguments = { -2, 2, 0 } },
+    { T{ 2, 3 }, arguments = { 1, 1, 2 } }, { T{ 2, 3 }, arguments = { 2, 0, 1 } },
+    { T{ 2, 3, 2 }, arguments = { -2, 2, 0 } },
     { T{ 1 }, arguments = { 1, 0, 0 } }, { T{ 0 }, arguments = { 1, 2, 1 } }, { T{ 0, 2 }, arguments = { 2, 1, 1 } },
   },
   reference = function(x, dim, before, after)
@@ -391,7 +409,8 @@ samples.pad = {
 samples.cat = {
   cases = {
     { T{ 2, 3 }, T{ 1, 3 }, arguments = { 1 } }, { T{ 2, 3 }, T{ 2, 2 }, T{ 2, 1 }, arguments = { 2 } },
-    { T{ 2, 3, 2 }, T{ 2, 1, 2 }, arguments = { -2 } }, { T{ 1 }, arguments = { 1 } }, { T{ 0, 3 }, T{ 2, 3 }, arguments = { 1 } },
+    { T{ 2, 3, 2 }, T{ 2, 1, 2 }, arguments = { -2 } }, { T{ 1 }, arguments = { 1 } },
+    { T{ 0, 3 }, T{ 2, 3 }, arguments = { 1 } },
     { T{ 0 }, T{ 0 }, arguments = { 1 } },
   },
   reference = function(...)
@@ -431,8 +450,10 @@ samples.flip = {
 
 samples.permute = {
   cases = {
-    { T{ 2, 3 }, arguments = { { 2, 1 } } }, { T{ 2, 3, 4 }, arguments = { { 3, 1, 2 } } }, { T{}, arguments = { {} } },
-    { T{ 2, 1, 3, 2 }, arguments = { { 4, 2, 1, 3 } } }, { T{ 1 }, arguments = { { 1 } } }, { T{ 2, 0 }, arguments = { { 2, 1 } } },
+    { T{ 2, 3 }, arguments = { { 2, 1 } } }, { T{ 2, 3, 4 }, arguments = { { 3, 1, 2 } } },
+    { T{}, arguments = { {} } },
+    { T{ 2, 1, 3, 2 }, arguments = { { 4, 2, 1, 3 } } }, { T{ 1 }, arguments = { { 1 } } },
+    { T{ 2, 0 }, arguments = { { 2, 1 } } },
   },
   reference = function(x, dims)
     local shape = {}
@@ -450,7 +471,8 @@ samples.permute = {
 
 samples.gather = {
   cases = {
-    { T{ 3, 4 }, C{ { 1, 4 }, { 2, 2 }, { 3, 1 } }, arguments = { 2 } }, { T{ 3, 2 }, C{ { 3, 1 }, { 3, 2 } }, arguments = { 1 } },
+    { T{ 3, 4 }, C{ { 1, 4 }, { 2, 2 }, { 3, 1 } }, arguments = { 2 } },
+    { T{ 3, 2 }, C{ { 3, 1 }, { 3, 2 } }, arguments = { 1 } },
     { T{ 2, 3, 2 }, C{ { { 3, 1 } }, { { 2, 2 } } }, arguments = { -2 } }, { T{ 1 }, C{ 1 }, arguments = { 1 } },
     { T{ 3 }, C{ 2, 2, 2, 1 }, arguments = { 1 } },
   },
@@ -466,7 +488,8 @@ samples.gather = {
 
 samples.scatter_add = {
   cases = {
-    { T{ 3, 2 }, C{ { 1, 4 }, { 2, 2 }, { 3, 1 } }, arguments = { 2, 4 } }, { T{ 2, 2 }, C{ { 3, 1 }, { 3, 2 } }, arguments = { 1, 3 } },
+    { T{ 3, 2 }, C{ { 1, 4 }, { 2, 2 }, { 3, 1 } }, arguments = { 2, 4 } },
+    { T{ 2, 2 }, C{ { 3, 1 }, { 3, 2 } }, arguments = { 1, 3 } },
     { T{ 1 }, C{ 1 }, arguments = { 1, 1 } }, { T{ 4 }, C{ 2, 2, 2, 1 }, arguments = { -1, 3 } },
   },
   reference = function(source, index, dim, size)
@@ -486,7 +509,8 @@ samples.scatter_add = {
 samples.index_select = {
   cases = {
     { T{ 3, 2 }, C{ 3, 1, 1, 2 }, arguments = { 1 } }, { T{ 2, 3 }, C{ 2 }, arguments = { 2 } },
-    { T{ 2, 3, 2 }, C{ 3, 3 }, arguments = { -2 } }, { T{ 1 }, C{ 1 }, arguments = { 1 } }, { T{ 0, 3 }, C{ 2 }, arguments = { 2 } },
+    { T{ 2, 3, 2 }, C{ 3, 3 }, arguments = { -2 } }, { T{ 1 }, C{ 1 }, arguments = { 1 } },
+    { T{ 0, 3 }, C{ 2 }, arguments = { 2 } },
   },
   reference = function(x, index, dim)
     dim = positive(dim, x)
@@ -537,7 +561,8 @@ samples.one_hot = {
 local function softmax(of)
   return {
     cases = {
-      { T{ 2, 3 }, arguments = { 2 } }, { T{ 2, 3 }, arguments = { 1 } }, { T{ 2, 3, 2 }, arguments = { -2 } }, { T{ 4 }, arguments = { 1 } },
+      { T{ 2, 3 }, arguments = { 2 } }, { T{ 2, 3 }, arguments = { 1 } }, { T{ 2, 3, 2 }, arguments = { -2 } },
+      { T{ 4 }, arguments = { 1 } },
       { T{ 1 }, arguments = { 1 } }, { T{ 0, 3 }, arguments = { 2 } }, { T{ 2, 0 }, arguments = { 2 } },
       { T({ 2, 3 }, -80, 80), arguments = { 2 } },
     },

@@ -1,7 +1,8 @@
 # moongan: build, check, try.  GNU make.
 #
 #   make deps          install what is missing (apt), or name the packages
-#   make               build both precisions in place: build/moongan/core.so, core64.so
+#   make               build both precisions in place: build/moongan/core.so, core64.so;
+#                      V=1 shows commands, WERROR= lets warnings pass
 #   make test          the specs, in both precisions;  SPEC=spec/x_spec.lua for some
 #   make quickstart    train WGAN-GP on Fashion-MNIST for two minutes: runs/quickstart
 #   make bench         JSON lines;  BENCH="--threads 2 --seconds 3 wgan_gp_mlp"
@@ -58,6 +59,14 @@ COMPILE = $(CC) -std=gnu11 $(WARNINGS) $(WERROR) $(KERNEL_FLAGS) -fPIC -fvisibil
   -fno-semantic-interposition -pthread $(INCLUDES) $(CPPFLAGS) $(CFLAGS) $(SANITIZE)
 LIBRARIES = $(BLAS_LIBS) $(PNG_LIBS) -lz -lm -lpthread
 
+# Whole commands with V=1.
+ifeq ($(V),)
+  RUN := @
+  SAY = @echo
+else
+  SAY = @:
+endif
+
 SOURCES := $(sort $(wildcard csrc/*.c))
 FLOAT_OBJECTS := $(SOURCES:csrc/%.c=$(BUILD)/float/%.o)
 DOUBLE_OBJECTS := $(SOURCES:csrc/%.c=$(BUILD)/double/%.o)
@@ -80,15 +89,18 @@ $(BUILD)/moongan/core.so: $(FLOAT_OBJECTS)
 $(BUILD)/moongan/core64.so: $(DOUBLE_OBJECTS)
 $(BUILD)/moongan/core.so $(BUILD)/moongan/core64.so:
 	@mkdir -p $(@D)
-	$(CC) $(SHARED) -pthread $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBRARIES)
+	$(SAY) "link $@"
+	$(RUN)$(CC) $(SHARED) -pthread $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBRARIES)
 
 $(BUILD)/float/%.o: csrc/%.c Makefile
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	$(SAY) "compile $< (float)"
+	$(RUN)$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(BUILD)/double/%.o: csrc/%.c Makefile
 	@mkdir -p $(@D)
-	$(COMPILE) -DMG_DOUBLE -MMD -MP -c -o $@ $<
+	$(SAY) "compile $< (double)"
+	$(RUN)$(COMPILE) -DMG_DOUBLE -MMD -MP -c -o $@ $<
 
 -include $(FLOAT_OBJECTS:.o=.d) $(DOUBLE_OBJECTS:.o=.d)
 
@@ -189,9 +201,9 @@ clean:
 
 # The interpreter is not instrumented, so the run-time library is preloaded.  busted starts the
 # interpreter through a shell; calling it directly keeps shells out of the leak check.
-ASAN_BUILD := BUILD=build/asan CC=gcc CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+ASAN_BUILD := BUILD=build/asan CC=gcc WERROR= CFLAGS="-O1 -g -fno-omit-frame-pointer" \
   SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
-ASAN_RUN = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
+ASAN_RUN = ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
   LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" $(LUA) "$$(command -v $(BUSTED))" --ignore-lua --cpath='build/asan/?.so'
 
 asan: deps

@@ -2,6 +2,18 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Under AddressSanitizer a cached block counts as freed, and what lies past the bytes asked for as
+ * out of bounds. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#define HIDE(address, bytes) ASAN_POISON_MEMORY_REGION(address, bytes)
+#define SHOW(address, bytes) ASAN_UNPOISON_MEMORY_REGION(address, bytes)
+#else
+#define HIDE(address, bytes) ((void)0)
+#define SHOW(address, bytes) ((void)0)
+#endif
 
 /* Size classes: four a power of two, from 64 bytes up, so a block wastes at most a fifth of
  * itself.  Free blocks of a class form a list through their first word. */
@@ -29,6 +41,17 @@ static int class_of(size_t bytes, size_t *capacity) {
   return (power - SMALLEST) * 4 + (int)steps;
 }
 
+/* Whether the machine can hold that much more.  A system that promises memory it does not have
+ * (overcommit) would end the process later, at its first use. */
+static bool fits_machine(size_t bytes) {
+  static size_t physical;
+  if (!physical) {
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    physical = pages > 0 && size > 0 ? (size_t)pages * (size_t)size : SIZE_MAX;
+  }
+  return bytes <= physical && stats.live_bytes <= physical - bytes;
+}
+
 static void *block_get(size_t bytes, size_t *capacity) {
   int class = class_of(bytes, capacity);
   if (class < 0) return mg_fail_memory(bytes);
@@ -37,6 +60,7 @@ static void *block_get(size_t bytes, size_t *capacity) {
     cache[class] = found->next;
     stats.cached_bytes -= *capacity;
   } else {
+    if (!fits_machine(*capacity)) return mg_fail_memory(bytes);
     stats.system_requests++;
     found = aligned_alloc(64, *capacity);
     if (!found) {
@@ -47,6 +71,8 @@ static void *block_get(size_t bytes, size_t *capacity) {
   }
   stats.live_bytes += *capacity;
   if (stats.live_bytes > stats.peak_bytes) stats.peak_bytes = stats.live_bytes;
+  HIDE(found, *capacity);
+  SHOW(found, bytes);
   return found;
 }
 
@@ -54,6 +80,8 @@ static void block_put(void *bytes, size_t capacity) {
   size_t same;
   int class = class_of(capacity, &same);
   block *freed = bytes;
+  HIDE(bytes, capacity);
+  SHOW(freed, sizeof *freed);
   freed->next = cache[class];
   cache[class] = freed;
   stats.live_bytes -= capacity;

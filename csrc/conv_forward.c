@@ -65,7 +65,6 @@ static bool forward_tiles(const mg_conv *v, const real *x, const real *weight, c
 bool mg_conv_forward(const mg_conv *v, const real *x, const real *weight, const real *bias, real *y) {
   if (!mg_conv_is_dense(v)) return forward_tiles(v, x, weight, bias, y);
   int64_t k = v->kh * v->kw * v->c;
-  for (int64_t r = 0; bias && r < v->n; r++) memcpy(y + r * v->o, bias, (size_t)v->o * sizeof(real));
-  mg_gemm(false, false, v->n, v->o, k, x, k, weight, v->o, bias ? 1 : 0, y, v->o);
-  return true;
+  return mg_gemm(&(mg_product){
+      .m = v->n, .n = v->o, .k = k, .a = x, .lda = k, .b = weight, .ldb = v->o, .bias = bias, .c = y, .ldc = v->o});
 }

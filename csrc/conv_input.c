@@ -193,8 +193,7 @@ static bool by_columns(const mg_conv *v, const real *y, const real *weight, cons
 bool mg_conv_input(const mg_conv *v, const real *y, const real *weight, const real *bias, real *x) {
   if (mg_conv_is_dense(v) && !bias) {
     int64_t k = v->kh * v->kw * v->c;
-    mg_gemm(false, true, v->n, k, v->o, y, v->o, weight, v->o, 0, x, k);
-    return true;
+    return mg_gemm(&(mg_product){false, true, v->n, k, v->o, y, weight, v->o, v->o, .c = x, .ldc = k});
   }
   if (v->c < FEW_CHANNELS && v->geometry.groups == 1) return by_columns(v, y, weight, bias, x);
   return by_phases(v, y, weight, bias, x);

@@ -119,8 +119,7 @@ bool mg_conv_weight(const mg_conv *v, const real *x, const real *y, real *weight
   }
   if (mg_conv_is_dense(v)) {
     int64_t k = v->kh * v->kw * v->c;
-    mg_gemm(true, false, k, v->o, v->n, x, k, y, v->o, 0, weight, v->o);
-    return true;
+    return mg_gemm(&(mg_product){true, false, k, v->o, v->n, x, y, k, v->o, .c = weight, .ldc = v->o});
   }
   return v->c < FEW_CHANNELS && g->groups == 1 ? by_blocks(&job) : by_taps(&job);
 }

@@ -3,7 +3,9 @@
 #include <cblas.h>
 #include <string.h>
 
+#include "kernel.h"
 #include "parallel.h"
+#include "storage.h"
 
 #ifdef MG_DOUBLE
 #define GEMM cblas_dgemm
@@ -28,42 +30,105 @@ void mg_gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k,
        (blasint)k, 1, a, (blasint)MG_MAX(lda, 1), b, (blasint)MG_MAX(ldb, 1), beta, c, (blasint)ldc);
 }
 
-typedef struct product {
-  bool trans_a, trans_b;
-  int64_t m, n, k;
-  const real *a, *b;
-  real *c;
-  int64_t lda, ldb, ldc;
-  real beta;
+/* ---- through BLAS -------------------------------------------------------------------------- */
+
+typedef struct blas_job {
+  const mg_product *p;
   int64_t tile_m, tile_n, tiles_n;
-} product;
+} blas_job;
 
-static void compute_tile(void *argument, int64_t index) {
-  const product *p = argument;
-  int64_t i = index / p->tiles_n * p->tile_m, j = index % p->tiles_n * p->tile_n;
-  mg_gemm_serial(p->trans_a, p->trans_b, MG_MIN(p->tile_m, p->m - i), MG_MIN(p->tile_n, p->n - j), p->k,
-                 p->a + (p->trans_a ? i : i * p->lda), p->lda, p->b + (p->trans_b ? j * p->ldb : j), p->ldb, p->beta,
-                 p->c + i * p->ldc + j, p->ldc);
+static void blas_tile(void *argument, int64_t index) {
+  const blas_job *job = argument;
+  const mg_product *p = job->p;
+  int64_t i = index / job->tiles_n * job->tile_m, j = index % job->tiles_n * job->tile_n;
+  int64_t m = MG_MIN(job->tile_m, p->m - i), n = MG_MIN(job->tile_n, p->n - j);
+  real *c = p->c + i * p->ldc + j;
+  for (int64_t r = 0; p->bias && r < m; r++) memcpy(c + r * p->ldc, p->bias + j, (size_t)n * sizeof(real));
+  mg_gemm_serial(p->trans_a, p->trans_b, m, n, p->k, p->a + (p->trans_a ? i : i * p->lda), p->lda,
+                 p->b + (p->trans_b ? j * p->ldb : j), p->ldb, p->bias || p->add ? 1 : 0, c, p->ldc);
 }
 
-/* Pieces of one side: as many as the work is worth, each a multiple of 16 rows or columns. */
-static int64_t tile_size(int64_t size, int64_t pieces) {
-  int64_t tile = (size + pieces - 1) / pieces;
-  return (tile + 15) / 16 * 16;
-}
+/* A piece of one side, a multiple of 16 rows or columns. */
+static int64_t piece(int64_t size, int64_t pieces) { return ((size + pieces - 1) / pieces + 15) / 16 * 16; }
 
-void mg_gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b,
-             int64_t ldb, real beta, real *c, int64_t ldc) {
+static void by_blas(const mg_product *p) {
   /* The cut depends on the sizes alone: with some of OpenBLAS's kernels (AVX2's) another cut gives
    * other bits.  The longer side is cut, and into few pieces, for each packs the other operand anew. */
-  double work = (double)m * (double)n * (double)k;
+  double work = (double)p->m * (double)p->n * (double)p->k;
   int64_t pieces = work < 250e3 ? 1 : work < 48e6 ? 2 : work < 500e6 ? 4 : 8;
-  product p = {trans_a, trans_b, m, n, k, a, b, c, lda, ldb, ldc, beta, m, n, 1};
-  if (n >= m)
-    p.tile_n = tile_size(n, pieces);
+  blas_job job = {p, p->m, p->n, 1};
+  if (p->n >= p->m)
+    job.tile_n = piece(p->n, pieces);
   else
-    p.tile_m = tile_size(m, pieces);
-  if (m == 0 || n == 0) return;
-  p.tiles_n = (n + p.tile_n - 1) / p.tile_n;
-  mg_parallel((m + p.tile_m - 1) / p.tile_m * p.tiles_n, compute_tile, &p);
+    job.tile_m = piece(p->m, pieces);
+  job.tiles_n = (p->n + job.tile_n - 1) / job.tile_n;
+  mg_parallel((p->m + job.tile_m - 1) / job.tile_m * job.tiles_n, blas_tile, &job);
+}
+
+/* ---- through the kernels for few rows ---------------------------------------------------------- */
+
+#define FEW_ROWS 192  /* more of them are worth a BLAS's packing */
+#define ROW_BLOCK 256 /* rows of a task where there are many (a is transposed) */
+#define DOT_BLOCK 48  /* columns of a task */
+#define PANEL_VECTORS 3
+
+typedef struct panel_job {
+  const mg_product *p;
+  int64_t panel, panels, pack_size; /* columns of a panel; how many; scratch of one thread */
+  real *scratch;
+} panel_job;
+
+static void panel_task(void *argument, int64_t index) {
+  const panel_job *job = argument;
+  const mg_product *p = job->p;
+  int64_t j = index % job->panels * job->panel, i = index / job->panels * ROW_BLOCK;
+  int64_t whole = p->n / mg_kernel->gemm_width() * mg_kernel->gemm_width();
+  int64_t row_a = p->trans_a ? 1 : p->lda, step_a = p->trans_a ? p->lda : 1;
+  mg_kernel->gemm_panel(MG_MIN(ROW_BLOCK, p->m - i), MG_MIN(job->panel, whole - j), p->k, p->a + i * row_a, row_a,
+                        step_a, p->b + j, p->ldb, p->bias ? p->bias + j : NULL, p->add, p->c + i * p->ldc + j, p->ldc,
+                        job->scratch + mg_worker() * job->pack_size);
+}
+
+/* Panels of whole vectors; the columns left over are BLAS's. */
+static bool by_panels(const mg_product *p) {
+  int64_t width = mg_kernel->gemm_width(), whole = p->n / width * width;
+  panel_job job = {.p = p, .panel = PANEL_VECTORS * width};
+  job.panels = (whole + job.panel - 1) / job.panel;
+  job.pack_size = p->k * job.panel;
+  size_t capacity;
+  job.scratch = mg_scratch_get((size_t)(mg_threads() * job.pack_size) * sizeof(real), &capacity);
+  if (!job.scratch) return false;
+  mg_parallel(job.panels * ((p->m + ROW_BLOCK - 1) / ROW_BLOCK), panel_task, &job);
+  mg_scratch_put(job.scratch, capacity);
+  if (whole < p->n) {
+    mg_product rest = *p;
+    rest.n -= whole;
+    rest.b += whole;
+    rest.c += whole;
+    if (p->bias) rest.bias += whole;
+    by_blas(&rest);
+  }
+  return true;
+}
+
+static void dot_task(void *argument, int64_t index) {
+  const mg_product *p = argument;
+  int64_t j = index * DOT_BLOCK, n = p->n - j;
+  /* What is left after the last whole block joins it, so that no block has fewer than 6 columns. */
+  if (n >= 2 * DOT_BLOCK) n = DOT_BLOCK;
+  mg_kernel->gemm_dots(p->m, n, p->k, p->a, p->lda, p->b + j * p->ldb, p->ldb, p->add, p->c + j, p->ldc);
+}
+
+bool mg_gemm(const mg_product *p) {
+  if (p->m == 0 || p->n == 0) return true;
+  int64_t width = mg_kernel->gemm_width();
+  bool worth_it = width && p->k > 0 && (double)p->m * (double)p->n * (double)p->k > 30e3;
+  if (worth_it && !p->trans_b && p->n >= width && (p->trans_a ? p->k : p->m) <= FEW_ROWS) return by_panels(p);
+  if (worth_it && p->trans_b && !p->trans_a && !p->bias && p->m >= 4 && p->m <= FEW_ROWS && p->n >= DOT_BLOCK &&
+      p->k >= 4 * width) {
+    mg_parallel(p->n / DOT_BLOCK, dot_task, (void *)p);
+    return true;
+  }
+  by_blas(p);
+  return true;
 }

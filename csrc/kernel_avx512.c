@@ -7,6 +7,9 @@
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,fma,prefer-vector-width=512")
 #endif
 #define KERNEL(name) name##_avx512
+#ifndef MG_DOUBLE
+#define GEMM_VECTOR 16
+#endif
 #include "kernel.inc"
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -36,10 +36,15 @@ bool mg_forward_matmul(mg_call *call) {
   bool ta = call->attrs->integer[0], tb = call->attrs->integer[1];
   int64_t m = rows_of(a, ta), k = columns_of(a, ta), n = columns_of(b, tb), batch = 1;
   for (int i = 0; i < a->ndim - 2; i++) batch *= a->shape[i];
-  for (int64_t i = 0; i < batch; i++)
-    mg_gemm(ta, tb, m, n, k, a->data + i * m * k, a->shape[a->ndim - 1], b->data + i * k * n, b->shape[b->ndim - 1], 0,
-            call->out->data + i * m * n, n);
-  return true;
+  mg_product product = {ta, tb, m, n, k, .lda = a->shape[a->ndim - 1], .ldb = b->shape[b->ndim - 1], .ldc = n};
+  bool fine = true;
+  for (int64_t i = 0; i < batch && fine; i++) {
+    product.a = a->data + i * m * k;
+    product.b = b->data + i * k * n;
+    product.c = call->out->data + i * m * n;
+    fine = mg_gemm(&product);
+  }
+  return fine;
 }
 
 mg_tensor *mg_matmul(mg_tensor *a, mg_tensor *b, bool ta, bool tb) {
@@ -76,9 +81,16 @@ bool mg_shape_linear(const mg_call *call, mg_shape *result) {
 bool mg_forward_linear(mg_call *call) {
   const mg_tensor *x = call->in[0], *weight = call->in[1], *bias = call->in[2];
   int64_t in = weight->shape[0], out = weight->shape[1], rows = in ? x->numel / in : call->out->numel / MG_MAX(out, 1);
-  for (int64_t i = 0; bias && i < rows; i++) memcpy(call->out->data + i * out, bias->data, (size_t)out * sizeof(real));
-  mg_gemm(false, false, rows, out, in, x->data, in, weight->data, out, bias ? 1 : 0, call->out->data, out);
-  return true;
+  return mg_gemm(&(mg_product){.m = rows,
+                               .n = out,
+                               .k = in,
+                               .a = x->data,
+                               .lda = in,
+                               .b = weight->data,
+                               .ldb = out,
+                               .bias = bias ? bias->data : NULL,
+                               .c = call->out->data,
+                               .ldc = out});
 }
 
 mg_tensor *mg_linear(mg_tensor *x, mg_tensor *weight, mg_tensor *bias) {

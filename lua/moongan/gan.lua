@@ -93,16 +93,17 @@ gan.hinge = {
   generator = function(fake) return -(fake:mean()) end,
 }
 
-local function check_numbers(name, values)
-  for key, value in pairs(values) do
-    if type(value) ~= "number" then
-      options.fail(name, "%s: expected a number, got %s", key, options.describe(value))
-    end
+local function check_number(name, what, value)
+  if type(value) ~= "number" then
+    options.fail(name, "%s: expected a number, got %s", what, options.describe(value))
   end
 end
 
 local function new_least_squares(a, b, c)
-  check_numbers("mg.gan.least_squares", { a = a or false, b = b or false, c = c or false })
+  local name = "mg.gan.least_squares"
+  check_number(name, "a", a)
+  check_number(name, "b", b)
+  check_number(name, "c", c)
   return {
     discriminator = function(real, fake)
       return 0.5 * (real - b):square():mean() + 0.5 * (fake - a):square():mean()
@@ -130,7 +131,8 @@ local function distances(images)
 end
 
 local function new_loss_sensitive(given)
-  local o = options.check("mg.gan.loss_sensitive", given, { margin = options.number(1, 0), weight = options.number(1, 0) })
+  local o = options.check("mg.gan.loss_sensitive", given,
+    { margin = options.number(1, 0), weight = options.number(1, 0) })
   return {
     discriminator = function(real, fake, images)
       check_same_shape("mg.gan.loss_sensitive", "scores", real, fake)

@@ -28,11 +28,16 @@ local known = {
   noise = options.optional("string", "callable"),    -- "normal" (default), "uniform" in [-1, 1), or function(n)
   conditional = options.integer(nil, 2),             -- number of classes; G and D get one-hot labels
   objective = options.optional("string", "table"),   -- a name or a table from mg.gan; default "nonsaturating"
-  penalty = options.optional("number", "callable"),  -- weight of the gradient penalty, or f(D, real, fake)
+  penalty = options.optional("number", "callable", "table"), -- weight of WGAN-GP's penalty, or f(D, real, fake), or
+                                                     -- a list { { mg.gan.penalty.r1, weight = 5 }, ... }
   clip = options.number(nil, 0),                     -- D's weights are kept within [-clip, clip]
-  n_critic = options.integer(1, 1),                  -- updates of D in an iteration
+  unrolled = options.optional("moongan.Unrolled"),   -- mg.gan.unrolled(steps, { lr = }): G looks ahead of D
+  n_critic = options.integer(1, 1),                  -- updates of D in an iteration,
+  n_generator = options.integer(1, 1),               -- and of G after them
   optimizer_g = options.optional("moongan.Optimizer"), -- default Adam, lr = 2e-4, betas = { 0.5, 0.999 }
   optimizer_d = options.optional("moongan.Optimizer"),
+  lr_g = options.number(nil, 0),                     -- learning rates of the default optimizers
+  lr_d = options.number(nil, 0),
   average = options.number(0, 0, 0.99999),           -- samples come from an average of G's weights over
                                                      -- about 1 / (1 - average) iterations; 0: they do not
   seed = options.integer(1, 0),                      -- of the order of batches
@@ -49,14 +54,18 @@ Trainer.__index = Trainer
 
 local function fail(...) options.fail(NAME, ...) end
 
+local function is_objective(value)
+  return type(value) == "table" and type(value.discriminator) == "function" and type(value.generator) == "function"
+end
+
 local function find_objective(given)
   if given == nil then return gan.nonsaturating end
   if type(given) == "string" then
     local objective = gan[given]
-    if type(objective) ~= "table" then
+    if not is_objective(objective) then
       local names = {}
       for name, value in pairs(gan) do
-        if type(value) == "table" then names[#names + 1] = name end
+        if is_objective(value) then names[#names + 1] = name end
       end
       table.sort(names)
       fail("option objective: expected one of %s, got %q", table.concat(names, ", "), given)
@@ -103,11 +112,17 @@ local function make_next_batch(o)
   end, #batches
 end
 
--- What is added to the discriminator's loss: f(D, real, fake), a scalar tensor.
+-- What is added to the discriminator's loss: f(D, real, fake, update), a scalar tensor or nil.
 local function make_penalty(given)
-  if type(given) ~= "number" then return given end
-  local gradient_penalty = moongan.loss.gradient_penalty
-  return function(D, real, fake) return given * gradient_penalty(D, real, fake) end
+  if given == nil then return nil end
+  if type(given) == "number" then given = { gan.penalty.wgan_gp, weight = given } end
+  return gan.penalty.sum(options.is(given, "callable") and { given } or given)
+end
+
+local function make_optimizer(given, lr, parameters, suffix)
+  if not given then return moongan.optim.Adam(parameters, { lr = lr or 2e-4, betas = { 0.5, 0.999 } }) end
+  if lr then fail("option lr_%s: optimizer_%s has a learning rate of its own", suffix, suffix) end
+  return given
 end
 
 local function check_grid(grid)
@@ -129,9 +144,8 @@ function Trainer.new(given)
   self.penalty = make_penalty(o.penalty)
   self.next_batch, self.batches_per_epoch = make_next_batch(o)
   self.parameters_g, self.parameters_d = self.generator:parameters(), self.discriminator:parameters()
-  local function adam(parameters) return moongan.optim.Adam(parameters, { lr = 2e-4, betas = { 0.5, 0.999 } }) end
-  self.optimizer_g = o.optimizer_g or adam(self.parameters_g)
-  self.optimizer_d = o.optimizer_d or adam(self.parameters_d)
+  self.optimizer_g = make_optimizer(o.optimizer_g, o.lr_g, self.parameters_g, "g")
+  self.optimizer_d = make_optimizer(o.optimizer_d, o.lr_d, self.parameters_d, "d")
   self.averaged = o.average > 0 and average.new(self.generator, o.average) or nil
   check_grid(o.grid)
   if o.conditional then self.grid = { o.conditional, o.grid[2] } end
@@ -160,63 +174,82 @@ local function apply(network, x, y)
   return network(x)
 end
 
-local function checked(self, loss, whose)
-  local value = loss:item()
+local function check_finite(self, value, whose)
   if value ~= value or value == math.huge or value == -math.huge then
     fail("the %s's loss is %s in iteration %d; a lower learning rate may help", whose, value, self.iteration + 1)
   end
-  return value
 end
 
 local function clamp(parameters, limit)
   for _, parameter in ipairs(parameters) do parameter:clamp_(-limit, limit) end
 end
 
--- One update of the discriminator on a batch; returns the loss (a number) and the labels used.
-local function update_discriminator(self)
-  local G, D = self.generator, self.discriminator
+-- The loss of the discriminator's update number `update` on images of the classes y.
+local function discriminator_loss(self, real, fake, y, update)
+  local D = self.discriminator
+  local loss = self.objective.discriminator(apply(D, real, y), apply(D, fake, y), { real = real, fake = fake })
+  local extra
+  if self.penalty then extra = self.penalty(y and function(x) return D(x, y) end or D, real, fake, update) end
+  return extra and loss + extra or loss
+end
+
+local function generator_loss(self, fake, real, y)
+  local D, objective = self.discriminator, self.objective
+  local real_score = objective.needs_real and apply(D, real, y) or nil
+  return objective.generator(apply(D, fake, y), real_score, { real = real, fake = fake })
+end
+
+-- One update of the discriminator on a batch; returns the loss (a number) and the batch used.
+local function update_discriminator(self, update)
   local real, y = draw_batch(self)
-  local fake = moongan.no_grad(apply, G, self.noise(real:size(1)), y)
-  local loss = self.objective.discriminator(apply(D, real, y), apply(D, fake, y))
-  if self.penalty then
-    local score = y and function(x) return D(x, y) end or D
-    loss = loss + self.penalty(score, real, fake)
-  end
-  local value = checked(self, loss, "discriminator")
+  local fake = moongan.no_grad(apply, self.generator, self.noise(real:size(1)), y)
+  local loss = discriminator_loss(self, real, fake, y, update)
+  local value = loss:item()
+  check_finite(self, value, "discriminator")
   self.optimizer_d:zero_grad()
   loss:backward()
   self.optimizer_d:step()
   if self.clip then moongan.no_grad(clamp, self.parameters_d, self.clip) end
-  return value, real:size(1), y
+  return value, real, y
 end
 
--- One update of the generator, for n images of the classes y.  Gradients stop at the generator's
--- parameters: the discriminator's get none.
-local function update_generator(self, n, y)
-  local fake = apply(self.generator, self.noise(n), y)
-  local loss = self.objective.generator(apply(self.discriminator, fake, y))
-  local value = checked(self, loss, "generator")
+-- One update of the generator, for as many images, of the same classes, as the batch has.
+-- Gradients stop at the generator's parameters: the discriminator's get none.
+local function update_generator(self, real, y, update)
+  local fake = apply(self.generator, self.noise(real:size(1)), y)
+  local value, output, gradient
+  if self.unrolled then
+    value, gradient = self.unrolled(self.discriminator, fake,
+      function(x) return discriminator_loss(self, real, x, y, update) end,
+      function(x) return generator_loss(self, x, real, y) end)
+    output = fake
+  else
+    output = generator_loss(self, fake, real, y)
+    value = output:item()
+  end
+  check_finite(self, value, "generator")
   self.optimizer_g:zero_grad()
-  loss:backward{ inputs = self.parameters_g }
+  output:backward{ inputs = self.parameters_g, gradient = gradient }
   self.optimizer_g:step()
   return value
 end
 
 --- One iteration.  The generator is asked for as many images, of the same classes, as the last
 -- batch had, so classes come as often as in the data.
--- @return the discriminator's loss (mean over its updates) and the generator's, as numbers
+-- @return the discriminator's loss and the generator's, each a mean over its updates, as numbers
 -- @error where a loss is not finite, before anything is changed by it
 function Trainer:step()
-  local sum, n, y = 0, nil, nil
-  for _ = 1, self.n_critic do
+  local d_sum, g_sum, real, y = 0, 0, nil, nil
+  local first = self.iteration * self.n_critic
+  for i = 0, self.n_critic - 1 do
     local value
-    value, n, y = update_discriminator(self)
-    sum = sum + value
+    value, real, y = update_discriminator(self, first + i)
+    d_sum = d_sum + value
   end
-  local g_loss = update_generator(self, n, y)
+  for _ = 1, self.n_generator do g_sum = g_sum + update_generator(self, real, y, first + self.n_critic) end
   if self.averaged then self.averaged:update() end
   self.iteration = self.iteration + 1
-  return sum / self.n_critic, g_loss
+  return d_sum / self.n_critic, g_sum / self.n_generator
 end
 
 -- ---- samples ---------------------------------------------------------------------------------

@@ -111,9 +111,11 @@ build = {
     ["moongan.loss"] = "lua/moongan/loss.lua",
     ["moongan.models"] = "lua/moongan/models.lua",
     ["moongan.options"] = "lua/moongan/options.lua",
+    ["moongan.penalty"] = "lua/moongan/penalty.lua",
     ["moongan.progress"] = "lua/moongan/progress.lua",
     ["moongan.run"] = "lua/moongan/run.lua",
     ["moongan.trainer"] = "lua/moongan/trainer.lua",
+    ["moongan.unrolled"] = "lua/moongan/unrolled.lua",
     ["moongan.core"] = {
       sources = sources, libraries = libraries, incdirs = include_folders, libdirs = library_folders,
     },

@@ -6,8 +6,6 @@
 #include "parallel.h"
 #include "storage.h"
 
-#define TILE 256 /* positions a task gathers at a time */
-
 int64_t mg_conv_size(int64_t size, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation) {
   int64_t room = size + 2 * padding - dilation * (kernel - 1) - 1;
   return room < 0 ? 0 : room / stride + 1;
@@ -23,25 +21,37 @@ typedef struct forward_job {
   const mg_conv *conv;
   mg_gather gather;
   const real *weight, *bias;
-  real *y, *patches;
-  int64_t rows, k, groups; /* positions in all; values a patch has in one group */
+  real *y, *patches, *panels; /* panels: the weight, packed group by group */
+  int64_t rows, k, groups;    /* positions in all; values a patch has in one group */
+  int64_t tile, group_size;   /* positions a task gathers; numbers in a group's panels */
   int64_t tap_y[MG_MAX_KERNEL], tap_x[MG_MAX_KERNEL];
 } forward_job;
+
+static mg_packed packed_group(const forward_job *job, int64_t group) {
+  return (mg_packed){job->conv->o / job->groups, job->k, job->panels + group * job->group_size};
+}
+
+/* One row of taps of one group's weights. */
+static void pack_task(void *argument, int64_t index) {
+  const forward_job *job = argument;
+  const mg_conv *v = job->conv;
+  mg_packed to = packed_group(job, index % job->groups);
+  int64_t count = job->k / v->kh, first = index / job->groups * count;
+  mg_pack(&to, first, count, false, job->weight + first * v->o + index % job->groups * to.n, v->o);
+}
 
 static void forward_task(void *argument, int64_t index) {
   const forward_job *job = argument;
   const mg_conv *v = job->conv;
-  int64_t group = index % job->groups, first = index / job->groups * TILE, rows = MG_MIN(TILE, job->rows - first);
-  int64_t out = v->o / job->groups;
+  int64_t group = index % job->groups, first = index / job->groups * job->tile;
+  int64_t rows = MG_MIN(job->tile, job->rows - first);
+  mg_packed weight = packed_group(job, group);
   mg_gather gather = job->gather;
   gather.first_channel = group * gather.channels;
-  real *patches = job->patches + mg_worker() * TILE * job->k;
-  real *y = job->y + first * v->o + group * out;
+  real *patches = job->patches + mg_worker() * job->tile * job->k;
   mg_gather_rows(&gather, first, rows, patches);
-  for (int64_t r = 0; job->bias && r < rows; r++)
-    memcpy(y + r * v->o, job->bias + group * out, (size_t)out * sizeof(real));
-  mg_gemm_serial(false, false, rows, out, job->k, patches, job->k, job->weight + group * out, v->o, job->bias ? 1 : 0,
-                 y, v->o);
+  mg_gemm_packed(rows, patches, job->k, &weight, job->bias ? job->bias + group * weight.n : NULL, false,
+                 job->y + first * v->o + group * weight.n, v->o);
 }
 
 static bool forward_tiles(const mg_conv *v, const real *x, const real *weight, const real *bias, real *y) {
@@ -54,10 +64,15 @@ static bool forward_tiles(const mg_conv *v, const real *x, const real *weight, c
   job.gather =
       (mg_gather){x,          v->h,       v->w,      v->c,      v->oh, v->ow,           g->stride[0], g->stride[1],
                   (int)v->kh, (int)v->kw, job.tap_y, job.tap_x, 0,     v->c / g->groups};
+  job.tile = mg_gemm_tile(job.k);
+  job.group_size = mg_packed_size(v->o / g->groups, job.k);
   size_t capacity;
-  job.patches = mg_scratch_get((size_t)(mg_threads() * TILE * job.k) * sizeof(real), &capacity);
+  job.patches =
+      mg_scratch_get((size_t)(mg_threads() * job.tile * job.k + job.groups * job.group_size) * sizeof(real), &capacity);
   if (!job.patches) return false;
-  mg_parallel((job.rows + TILE - 1) / TILE * job.groups, forward_task, &job);
+  job.panels = job.patches + mg_threads() * job.tile * job.k;
+  mg_parallel(v->kh * job.groups, pack_task, &job);
+  mg_parallel((job.rows + job.tile - 1) / job.tile * job.groups, forward_task, &job);
   mg_scratch_put(job.patches, capacity);
   return true;
 }

@@ -11,7 +11,6 @@
  * stride (a phase) meet the same taps of the kernel: each phase is a plain convolution of y with
  * those taps, stride 1.  So every pixel is gathered, never scattered to. */
 
-#define TILE 256
 #define FEW_CHANNELS 16 /* below this, products are too narrow: see by_columns */
 
 typedef struct phase {
@@ -21,7 +20,8 @@ typedef struct phase {
   int taps_y, taps_x;
   int64_t tap_y[MG_MAX_KERNEL], tap_x[MG_MAX_KERNEL];       /* offsets into y */
   int64_t kernel_y[MG_MAX_KERNEL], kernel_x[MG_MAX_KERNEL]; /* and rows and columns of the kernel */
-  int64_t weight;                                           /* where its weights begin among the packed ones */
+  int64_t tile;                                             /* pixels of a task */
+  int64_t weight, group_size;                               /* where its packed weights begin; numbers of one group */
 } phase;
 
 typedef struct input_job {
@@ -32,6 +32,7 @@ typedef struct input_job {
   int64_t scratch_size; /* of one thread */
   phase *phases;
   int phase_count;
+  int64_t tasks, packed_size; /* of all phases */
 } input_job;
 
 /* Taps that meet remainder r: those where r + padding - tap dilation is a multiple of the stride. */
@@ -51,7 +52,6 @@ static int find_taps(int64_t r, int64_t kernel, int64_t stride, int64_t padding,
 static void plan_phases(input_job *job) {
   const mg_conv *v = job->conv;
   const mg_geometry *g = &v->geometry;
-  int64_t tasks = 0, weights = 0;
   for (int64_t py = 0; py < MG_MIN(g->stride[0], v->h); py++)
     for (int64_t px = 0; px < MG_MIN(g->stride[1], v->w); px++) {
       phase *p = &job->phases[job->phase_count++];
@@ -61,30 +61,33 @@ static void plan_phases(input_job *job) {
       p->taps_y = find_taps(py, v->kh, g->stride[0], g->padding[0], g->dilation[0], p->tap_y, p->kernel_y);
       p->taps_x = find_taps(px, v->kw, g->stride[1], g->padding[1], g->dilation[1], p->tap_x, p->kernel_x);
       p->rows = v->n * p->grid_h * p->grid_w;
-      p->first_task = tasks;
-      p->weight = weights;
-      tasks += (p->rows + TILE - 1) / TILE * g->groups;
-      weights += p->taps_y * p->taps_x * v->o * job->in;
-      job->scratch_size = MG_MAX(job->scratch_size, TILE * (p->taps_y * p->taps_x * job->out + job->in));
+      p->first_task = job->tasks;
+      p->weight = job->packed_size;
+      int64_t k = p->taps_y * p->taps_x * job->out;
+      p->tile = mg_gemm_tile(k);
+      p->group_size = mg_packed_size(job->in, k);
+      job->packed_size += g->groups * p->group_size;
+      job->tasks += (p->rows + p->tile - 1) / p->tile * g->groups;
+      job->scratch_size = MG_MAX(job->scratch_size, p->tile * (k + job->in));
     }
 }
 
-/* Weights of one phase as (group, tap, o, c) from (kernel, c, o). */
+static mg_packed packed_group(const input_job *job, const phase *p, int64_t group) {
+  return (mg_packed){job->in, p->taps_y * p->taps_x * job->out, job->packed + p->weight + group * p->group_size};
+}
+
+/* The weights of one phase: (tap, o) by c, from (kernel, c, o). */
 static void pack_task(void *argument, int64_t index) {
   const input_job *job = argument;
   const phase *p = &job->phases[index];
-  real *to = job->packed + p->weight;
   int64_t o = job->conv->o;
-  for (int64_t group = 0; group < job->conv->geometry.groups; group++)
-    for (int ty = 0; ty < p->taps_y; ty++)
-      for (int tx = 0; tx < p->taps_x; tx++) {
-        int64_t tap = p->kernel_y[ty] * job->conv->kw + p->kernel_x[tx];
-        const real *from = job->weight + tap * job->in * o + group * job->out;
-        for (int64_t c0 = 0; c0 < job->in; c0 += 16)
-          for (int64_t k = 0; k < job->out; k++)
-            for (int64_t c = c0; c < MG_MIN(c0 + 16, job->in); c++) to[k * job->in + c] = from[c * o + k];
-        to += job->in * job->out;
-      }
+  for (int64_t group = 0; group < job->conv->geometry.groups; group++) {
+    mg_packed to = packed_group(job, p, group);
+    for (int t = 0; t < p->taps_y * p->taps_x; t++) {
+      int64_t tap = p->kernel_y[t / p->taps_x] * job->conv->kw + p->kernel_x[t % p->taps_x];
+      mg_pack(&to, t * job->out, job->out, true, job->weight + tap * job->in * o + group * job->out, o);
+    }
+  }
 }
 
 /* The tile's rows go to pixels stride apart. */
@@ -114,14 +117,13 @@ static void input_task(void *argument, int64_t index) {
   while (job->phases[i].first_task > index) i--;
   const phase *p = &job->phases[i];
   int64_t groups = v->geometry.groups, task = index - p->first_task, group = task % groups;
-  int64_t first = task / groups * TILE, rows = MG_MIN(TILE, p->rows - first);
-  int64_t k = p->taps_y * p->taps_x * job->out;
-  real *patches = job->scratch + mg_worker() * job->scratch_size, *result = patches + TILE * k;
+  int64_t first = task / groups * p->tile, rows = MG_MIN(p->tile, p->rows - first);
+  mg_packed weight = packed_group(job, p, group);
+  real *patches = job->scratch + mg_worker() * job->scratch_size, *result = patches + p->tile * weight.k;
   mg_gather gather = {job->source, v->oh,     v->ow,     v->o,     p->grid_h, p->grid_w,        1,
                       1,           p->taps_y, p->taps_x, p->tap_y, p->tap_x,  group * job->out, job->out};
-  if (k) mg_gather_rows(&gather, first, rows, patches);
-  mg_gemm_serial(false, false, rows, job->in, k, patches, k, job->packed + p->weight + group * k * job->in, job->in, 0,
-                 result, job->in);
+  if (weight.k) mg_gather_rows(&gather, first, rows, patches);
+  mg_gemm_packed(rows, patches, weight.k, &weight, NULL, false, result, job->in);
   place_rows(job, p, first, rows, group * job->in, result);
 }
 
@@ -134,14 +136,13 @@ static bool by_phases(const mg_conv *v, const real *y, const real *weight, const
   job.phases = mg_scratch_get((size_t)(g->stride[0] * g->stride[1]) * sizeof(phase), &phase_bytes);
   if (!job.phases) return false;
   plan_phases(&job);
-  job.packed = mg_scratch_get((size_t)(v->kh * v->kw * v->o * job.in) * sizeof(real), &packed_bytes);
+  job.packed = mg_scratch_get((size_t)job.packed_size * sizeof(real), &packed_bytes);
   if (job.packed)
     job.scratch = mg_scratch_get((size_t)(mg_threads() * job.scratch_size) * sizeof(real), &scratch_bytes);
   bool fine = job.packed && job.scratch;
   if (fine) {
-    const phase *last = &job.phases[job.phase_count - 1];
     mg_parallel(job.phase_count, pack_task, &job);
-    mg_parallel(last->first_task + (last->rows + TILE - 1) / TILE * g->groups, input_task, &job);
+    mg_parallel(job.tasks, input_task, &job);
   }
   mg_scratch_put(job.scratch, scratch_bytes);
   mg_scratch_put(job.packed, packed_bytes);
@@ -159,7 +160,7 @@ static void column_task(void *argument, int64_t n) {
   const mg_geometry *g = &v->geometry;
   int64_t k = v->kh * v->kw * v->c, positions = v->oh * v->ow;
   real *columns = job->scratch + mg_worker() * job->scratch_size, *image = job->x + n * v->h * v->w * v->c;
-  mg_gemm_serial(false, true, positions, k, v->o, job->source + n * positions * v->o, v->o, job->weight, v->o, 0,
+  mg_gemm_packed(positions, job->source + n * positions * v->o, v->o, &(mg_packed){k, v->o, job->packed}, NULL, false,
                  columns, k);
   for (int64_t i = 0; i < v->h * v->w; i++)
     for (int64_t c = 0; c < v->c; c++) image[i * v->c + c] = job->bias ? job->bias[c] : 0;
@@ -182,9 +183,13 @@ static void column_task(void *argument, int64_t n) {
 static bool by_columns(const mg_conv *v, const real *y, const real *weight, const real *bias, real *x) {
   input_job job = {.conv = v, .source = y, .weight = weight, .bias = bias, .x = x};
   size_t bytes;
-  job.scratch_size = v->oh * v->ow * v->kh * v->kw * v->c;
-  job.scratch = mg_scratch_get((size_t)(mg_threads() * job.scratch_size) * sizeof(real), &bytes);
+  int64_t k = v->kh * v->kw * v->c;
+  job.scratch_size = v->oh * v->ow * k;
+  job.packed_size = mg_packed_size(k, v->o);
+  job.scratch = mg_scratch_get((size_t)(mg_threads() * job.scratch_size + job.packed_size) * sizeof(real), &bytes);
   if (!job.scratch) return false;
+  job.packed = job.scratch + mg_threads() * job.scratch_size;
+  mg_pack(&(mg_packed){k, v->o, job.packed}, 0, v->o, true, weight, v->o);
   mg_parallel(v->n, column_task, &job);
   mg_scratch_put(job.scratch, bytes);
   return true;

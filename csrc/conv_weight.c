@@ -51,8 +51,8 @@ static void tap_task(void *argument, int64_t index) {
   for (int64_t first = 0; first < job->rows; first += TILE) {
     int64_t rows = MG_MIN(TILE, job->rows - first);
     mg_gather_rows(&gather, first, rows, patches);
-    mg_gemm_serial(true, false, channels, job->out, rows, patches, channels, job->y + first * v->o + group * job->out,
-                   v->o, first ? 1 : 0, weight, v->o);
+    mg_gemm_transposed(channels, job->out, rows, patches, channels, job->y + first * v->o + group * job->out, v->o,
+                       first > 0, weight, v->o, patches + TILE * job->block);
   }
 }
 
@@ -63,7 +63,7 @@ static bool by_taps(weight_job *job) {
   job->block = job->in;
   while (job->block >= 64 && taps * groups * ((job->in + job->block - 1) / job->block) < 16)
     job->block = (job->block + 1) / 2;
-  job->scratch_size = TILE * job->block;
+  job->scratch_size = TILE * job->block + mg_gemm_scratch(TILE);
   size_t bytes;
   job->scratch = mg_scratch_get((size_t)(mg_threads() * job->scratch_size) * sizeof(real), &bytes);
   if (!job->scratch) return false;
@@ -83,8 +83,8 @@ static void block_task(void *argument, int64_t index) {
   for (int64_t first = begin; first < end; first += TILE) {
     int64_t rows = MG_MIN(TILE, end - first);
     mg_gather_rows(&gather, first, rows, patches);
-    mg_gemm_serial(true, false, k, v->o, rows, patches, k, job->y + first * v->o, v->o, first > begin ? 1 : 0, weight,
-                   v->o);
+    mg_gemm_transposed(k, v->o, rows, patches, k, job->y + first * v->o, v->o, first > begin, weight, v->o,
+                       patches + TILE * k);
   }
 }
 
@@ -93,7 +93,7 @@ static bool by_blocks(weight_job *job) {
   int64_t k = v->kh * v->kw * v->c, size = k * v->o;
   job->block = MG_MAX((job->rows + BLOCKS - 1) / BLOCKS, TILE);
   job->blocks = (job->rows + job->block - 1) / job->block;
-  job->scratch_size = TILE * k;
+  job->scratch_size = TILE * k + mg_gemm_scratch(TILE);
   size_t bytes;
   real *total = job->weight;
   job->scratch = mg_scratch_get((size_t)(mg_threads() * job->scratch_size + job->blocks * size) * sizeof(real), &bytes);

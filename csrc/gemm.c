@@ -18,8 +18,9 @@ extern void openblas_set_num_threads(int count);
 /* The core owns the threads: two pools that spin against each other cost up to three times. */
 __attribute__((constructor)) static void one_blas_thread(void) { openblas_set_num_threads(1); }
 
-void mg_gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda,
-                    const real *b, int64_t ldb, real beta, real *c, int64_t ldc) {
+/* C = op(A) op(B) + beta C; never reads C where beta is 0. */
+static void blas(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b,
+                 int64_t ldb, real beta, real *c, int64_t ldc) {
   if (m == 0 || n == 0) return;
   if (k == 0) {
     if (beta == 0)
@@ -44,8 +45,8 @@ static void blas_tile(void *argument, int64_t index) {
   int64_t m = MG_MIN(job->tile_m, p->m - i), n = MG_MIN(job->tile_n, p->n - j);
   real *c = p->c + i * p->ldc + j;
   for (int64_t r = 0; p->bias && r < m; r++) memcpy(c + r * p->ldc, p->bias + j, (size_t)n * sizeof(real));
-  mg_gemm_serial(p->trans_a, p->trans_b, m, n, p->k, p->a + (p->trans_a ? i : i * p->lda), p->lda,
-                 p->b + (p->trans_b ? j * p->ldb : j), p->ldb, p->bias || p->add ? 1 : 0, c, p->ldc);
+  blas(p->trans_a, p->trans_b, m, n, p->k, p->a + (p->trans_a ? i : i * p->lda), p->lda,
+       p->b + (p->trans_b ? j * p->ldb : j), p->ldb, p->bias || p->add ? 1 : 0, c, p->ldc);
 }
 
 /* A piece of one side, a multiple of 16 rows or columns. */
@@ -67,10 +68,10 @@ static void by_blas(const mg_product *p) {
 
 /* ---- through the kernels for few rows ---------------------------------------------------------- */
 
+#define PANEL_VECTORS 3
 #define FEW_ROWS 192  /* more of them are worth a BLAS's packing */
 #define ROW_BLOCK 256 /* rows of a task where there are many (a is transposed) */
 #define DOT_BLOCK 48  /* columns of a task */
-#define PANEL_VECTORS 3
 
 typedef struct panel_job {
   const mg_product *p;
@@ -131,4 +132,91 @@ bool mg_gemm(const mg_product *p) {
   }
   by_blas(p);
   return true;
+}
+
+/* ---- packed right-hand sides --------------------------------------------------------------------- */
+
+/* Columns of a panel; where there are no kernels, one panel holds all, as BLAS reads it. */
+static int64_t panel_width(int64_t n) {
+  int64_t width = mg_kernel->gemm_width();
+  return width ? PANEL_VECTORS * width : MG_MAX(n, 1);
+}
+
+/* Columns that the panel from j on takes up: the last one's are filled up to whole vectors. */
+static int64_t padded(int64_t n, int64_t j) {
+  int64_t width = MG_MAX(mg_kernel->gemm_width(), 1);
+  return MG_MIN((n - j + width - 1) / width * width, panel_width(n));
+}
+
+int64_t mg_packed_size(int64_t n, int64_t k) {
+  int64_t width = MG_MAX(mg_kernel->gemm_width(), 1);
+  return (n + width - 1) / width * width * k;
+}
+
+void mg_pack(const mg_packed *to, int64_t first, int64_t count, bool transposed, const real *b, int64_t ldb) {
+  for (int64_t j = 0; j < to->n; j += panel_width(to->n)) {
+    int64_t width = padded(to->n, j), columns = MG_MIN(width, to->n - j);
+    real *panel = to->panels + j * to->k + first * width;
+    if (!transposed) {
+      for (int64_t l = 0; l < count; l++) {
+        memcpy(panel + l * width, b + l * ldb + j, (size_t)columns * sizeof(real));
+        for (int64_t c = columns; c < width; c++) panel[l * width + c] = 0;
+      }
+      continue;
+    }
+    /* In squares, so that both sides of the transposition stay in cache. */
+    for (int64_t l0 = 0; l0 < count; l0 += 16)
+      for (int64_t c = 0; c < width; c++) {
+        const real *from = b + (j + c) * ldb;
+        for (int64_t l = l0; l < MG_MIN(l0 + 16, count); l++) panel[l * width + c] = c < columns ? from[l] : 0;
+      }
+  }
+}
+
+/* A panel that is wider than what is left of c: by way of a few rows of full width. */
+static void narrow_panel(int64_t m, int64_t columns, int64_t width, int64_t k, const real *a, int64_t lda,
+                         const real *panel, const real *bias, bool add, real *c, int64_t ldc) {
+  real rows[8 * PANEL_VECTORS * 16];
+  for (int64_t i = 0; i < m; i += 8) {
+    int64_t count = MG_MIN(8, m - i);
+    mg_kernel->gemm_panel(count, width, k, a + i * lda, lda, 1, panel, width, NULL, false, rows, width, NULL);
+    for (int64_t r = 0; r < count; r++)
+      for (int64_t j = 0; j < columns; j++) {
+        real *to = c + (i + r) * ldc + j;
+        *to = rows[r * width + j] + (bias ? bias[j] : add ? *to : 0);
+      }
+  }
+}
+
+void mg_gemm_packed(int64_t m, const real *a, int64_t lda, const mg_packed *b, const real *bias, bool add, real *c,
+                    int64_t ldc) {
+  if (!mg_kernel->gemm_width()) {
+    for (int64_t r = 0; bias && r < m; r++) memcpy(c + r * ldc, bias, (size_t)b->n * sizeof(real));
+    blas(false, false, m, b->n, b->k, a, lda, b->panels, b->n, bias || add ? 1 : 0, c, ldc);
+    return;
+  }
+  for (int64_t j = 0; j < b->n; j += panel_width(b->n)) {
+    int64_t width = padded(b->n, j), columns = MG_MIN(width, b->n - j);
+    const real *panel = b->panels + j * b->k, *start = bias ? bias + j : NULL;
+    if (columns < width)
+      narrow_panel(m, columns, width, b->k, a, lda, panel, start, add, c + j, ldc);
+    else
+      mg_kernel->gemm_panel(m, width, b->k, a, lda, 1, panel, width, start, add, c + j, ldc, NULL);
+  }
+}
+
+int64_t mg_gemm_tile(int64_t k) {
+  /* The kernels want a's rows in the second cache beside a panel; BLAS packs b for every tile. */
+  return mg_kernel->gemm_width() ? MG_MIN(MG_MAX(65536 / MG_MAX(k, 1) / 8 * 8, 32), 256) : 256;
+}
+
+int64_t mg_gemm_scratch(int64_t k) { return k * PANEL_VECTORS * MG_MAX(mg_kernel->gemm_width(), 1); }
+
+void mg_gemm_transposed(int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b, int64_t ldb,
+                        bool add, real *c, int64_t ldc, real *scratch) {
+  int64_t width = mg_kernel->gemm_width(), whole = width ? n / width * width : 0;
+  for (int64_t j = 0; j < whole; j += PANEL_VECTORS * width)
+    mg_kernel->gemm_panel(m, MG_MIN(PANEL_VECTORS * width, whole - j), k, a, 1, lda, b + j, ldb, NULL, add, c + j, ldc,
+                          scratch);
+  if (whole < n) blas(true, false, m, n - whole, k, a, lda, b + whole, ldb, add ? 1 : 0, c + whole, ldc);
 }

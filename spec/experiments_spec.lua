@@ -1,0 +1,107 @@
+-- The scripts in experiments/: each runs from its command line and leaves what it promises; the
+-- benchmark prints its JSON and nothing else.
+
+local scripts = require "spec.scripts"
+
+for _, name in ipairs{ "quickstart", "gan", "cgan", "wgan", "wgan_gp" } do
+  describe("experiments/" .. name .. ".lua", function()
+    local script = "{root}/experiments/" .. name .. ".lua "
+
+    it("trains and leaves a run folder", function()
+      local arguments = "iterations=2 batch=10 n_critic=2 sample_every=1 out=here"
+      scripts.run(script .. arguments, {}, function(text, status, folder)
+        assert.equal(0, status, text)
+        assert.truthy(text:find("here/samples.png", 1, true), text)
+        for _, file in ipairs{ "config.txt", "losses.csv", "samples.png", "samples/0000001.png" } do
+          assert.truthy(scripts.exists(folder .. "/here/" .. file), file)
+        end
+        local config = scripts.read(folder .. "/here/config.txt")
+        assert.truthy(config:find("\nbatch=10\n", 1, true), config)
+        assert.truthy(scripts.read(folder .. "/here/losses.csv"):find("\n2,"))
+      end)
+    end)
+
+    it("explains itself", function()
+      scripts.run(script .. "--help", {}, function(text, status)
+        assert.equal(0, status)
+        assert.truthy(text:find("Usage:", 1, true), text)
+        assert.truthy(text:find("n_critic=", 1, true), text)
+      end)
+    end)
+  end)
+end
+
+describe("an experiment", function()
+  local script = "{root}/experiments/wgan.lua "
+
+  it("says what is wrong in a line, without a traceback", function()
+    local cases = {
+      { "epoch=3", 2, "did you mean epochs?" },
+      { "epochs=0", 2, "expected epochs or iterations above 0" },
+      { "folder=none iterations=1", 1, "in one of" },
+      { "out=/dev/null/x iterations=1", 1, "/dev/null" },
+    }
+    for _, case in ipairs(cases) do
+      scripts.run(script .. case[1], {}, function(text, status)
+        assert.equal(case[2], status, text)
+        assert.truthy(text:find(case[3], 1, true), text)
+        assert.falsy(text:find("traceback", 1, true), text)
+      end)
+    end
+  end)
+
+  it("prints nothing while it is quiet", function()
+    scripts.run(script .. "iterations=1 quiet=yes", {}, function(text, status)
+      assert.equal(0, status, text)
+      assert.equal("", text)
+    end)
+  end)
+
+  it("repeats itself with the same seed, whatever the number of threads", function()
+    local losses = {}
+    for i, settings in ipairs{ "seed=3 threads=1", "seed=3 threads=2", "seed=4" } do
+      scripts.run(script .. "iterations=3 log_every=1 out=here " .. settings, {}, function(_, _, folder)
+        local text = scripts.read(folder .. "/here/losses.csv")
+        losses[i] = text:gsub(",[^,\n]*\n", "\n") -- all but the seconds
+      end)
+    end
+    assert.equal(losses[1], losses[2])
+    assert.not_equal(losses[1], losses[3])
+  end)
+end)
+
+describe("experiments/bench.lua", function()
+  local script = "{root}/experiments/bench.lua "
+
+  it("prints a JSON object for each config", function()
+    scripts.run(script .. "--threads 1 --seconds 0.001 gan_mlp cgan_maxout sgemm", {}, function(text, status)
+      assert.equal(0, status, text)
+      local lines = {}
+      for line in text:gmatch("[^\n]+") do lines[#lines + 1] = line end
+      assert.equal(3, #lines, text)
+      -- The work is what counting the products by hand gives.
+      for i, expected in ipairs{ { "gan_mlp", "1.211" }, { "cgan_maxout", "3.500" } } do
+        assert.truthy(lines[i]:match('^{"config": "' .. expected[1] .. '", "engine": "moongan [%d%.]+", "threads": 1, '
+          .. '"ms_per_iteration": [%d%.]+, "ms_min": [%d%.]+, "iterations": %d+, "gflop": ' .. expected[2]
+          .. ', "peak_rss_mb": %w+}$'), lines[i])
+      end
+      assert.truthy(lines[3]:match('^{"config": "sgemm", "threads": 1, "gflops": [%d%.]+}$'), lines[3])
+    end)
+  end)
+
+  it("refuses what it does not know, printing nothing on standard output", function()
+    for arguments, fragment in pairs{
+      ["gan_mpl"] = "unknown config gan_mpl; one of gan_mlp",
+      ["--thread 2"] = "unknown option --thread",
+      ["--threads"] = "--threads: expected a number above 0, got nil",
+      ["--seconds 0"] = "--seconds: expected a number above 0, got 0",
+      ["--threads 1.5"] = "--threads: expected a whole number",
+    } do
+      scripts.run(script .. arguments .. " 2>&1 >out.txt", {}, function(text, status, folder)
+        assert.equal(2, status, text)
+        assert.truthy(text:find(fragment, 1, true), text)
+        assert.equal("", scripts.read(folder .. "/out.txt"))
+      end)
+    end
+  end)
+end)

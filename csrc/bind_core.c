@@ -3,6 +3,7 @@
 
 #include "bind.h"
 #include "bind_tensor.h"
+#include "jpeg_file.h"
 #include "kernel.h"
 #include "parallel.h"
 
@@ -45,7 +46,7 @@ static int monotonic(lua_State *L) {
 
 /* mg.build(): what this core was built with and runs on */
 static int build(lua_State *L) {
-  lua_createtable(L, 0, 4);
+  lua_createtable(L, 0, 5);
   lua_pushstring(L, MG_REAL_NAME);
   lua_setfield(L, -2, "real");
   lua_pushstring(L, mg_kernel_name());
@@ -54,6 +55,8 @@ static int build(lua_State *L) {
   lua_setfield(L, -2, "blas");
   lua_pushstring(L, openblas_get_corename());
   lua_setfield(L, -2, "blas_core");
+  lua_pushboolean(L, mg_jpeg_available());
+  lua_setfield(L, -2, "jpeg");
   return 1;
 }
 

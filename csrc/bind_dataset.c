@@ -1,29 +1,18 @@
 /* core.dataset: examples in memory and batches of them.  lua/moongan/data.lua wraps these; here
  * every argument is given, and examples and classes count from 1. */
-#include "bind.h"
-
-#include "dataset.h"
+#include "bind_dataset.h"
 #include "random.h"
-
-/* Examples picked out of a data set of `source` of them. */
-#define PICKS MG_TYPE("Picks")
-
-typedef struct picks {
-  int64_t count, source;
-  mg_pick pick[];
-} picks;
 
 /* ---- arguments ----------------------------------------------------------------------------- */
 
-static mg_dataset **new_box(lua_State *L) {
+mg_dataset **mgl_new_dataset(lua_State *L) {
   mg_dataset **box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = NULL;
   luaL_setmetatable(L, MG_DATASET);
   return box;
 }
 
-/* Put a new data set in its box, on top of the stack, or raise what kept it from being made. */
-static int return_dataset(lua_State *L, size_t mark, const char *function, mg_dataset **box, mg_dataset *set) {
+int mgl_return_dataset(lua_State *L, size_t mark, const char *function, mg_dataset **box, mg_dataset *set) {
   *box = set;
   if (set) {
     mgl_charge(L, mg_dataset_memory(set));
@@ -34,22 +23,22 @@ static int return_dataset(lua_State *L, size_t mark, const char *function, mg_da
   return 1;
 }
 
-static const mg_dataset *check_dataset(lua_State *L, int index, const char *function) {
+const mg_dataset *mgl_check_dataset(lua_State *L, int index, const char *function) {
   mg_dataset **box = luaL_testudata(L, index, MG_DATASET);
   const mg_dataset *set = box ? *box : NULL;
   if (!set) mgl_bad_argument(L, function, index, "dataset", "a data set");
   return set;
 }
 
-static const picks *check_picks(lua_State *L, int index, const char *function, const mg_dataset *set) {
-  const picks *p = luaL_testudata(L, index, PICKS);
+const mgl_picks *mgl_check_picks(lua_State *L, int index, const char *function, const mg_dataset *set) {
+  const mgl_picks *p = luaL_testudata(L, index, MG_PICKS);
   if (p && p->source == set->n) return p;
   mgl_bad_argument(L, function, index, "picks", "picks made for this data set");
   return NULL;
 }
 
 static const mg_dataset *check_labelled(lua_State *L, int index, const char *function) {
-  const mg_dataset *set = check_dataset(L, index, function);
+  const mg_dataset *set = mgl_check_dataset(L, index, function);
   if (!set->label) luaL_error(L, "%s: expected a data set with labels, this one has none", function);
   return set;
 }
@@ -62,9 +51,9 @@ static int dataset_idx(lua_State *L) {
   const char *images = mgl_check_string(L, 1, name, "images");
   const char *labels = lua_isnil(L, 2) ? NULL : mgl_check_string(L, 2, name, "labels");
   const int64_t classes = mgl_check_integer(L, 3, name, "classes", 0, INT32_MAX);
-  mg_dataset **box = new_box(L);
+  mg_dataset **box = mgl_new_dataset(L);
   const size_t mark = mg_pool_mark();
-  return return_dataset(L, mark, name, box, mg_dataset_from_idx(images, labels, classes));
+  return mgl_return_dataset(L, mark, name, box, mg_dataset_from_idx(images, labels, classes));
 }
 
 /* dataset.from_tensor(examples, labels or nil) */
@@ -72,20 +61,20 @@ static int dataset_from_tensor(lua_State *L) {
   static const char *const name = "mg.data.from_tensor";
   const mg_tensor *examples = mgl_check_tensor(L, 1, name, "examples");
   const mg_tensor *labels = lua_isnil(L, 2) ? NULL : mgl_check_tensor(L, 2, name, "labels");
-  mg_dataset **box = new_box(L);
+  mg_dataset **box = mgl_new_dataset(L);
   const size_t mark = mg_pool_mark();
-  return return_dataset(L, mark, name, box, mg_dataset_from_tensor(examples, labels));
+  return mgl_return_dataset(L, mark, name, box, mg_dataset_from_tensor(examples, labels));
 }
 
 /* dataset.subset(dataset, picks) */
 static int dataset_subset(lua_State *L) {
   static const char *const name = "subset";
-  const mg_dataset *set = check_dataset(L, 1, name);
-  const picks *p = check_picks(L, 2, name, set);
+  const mg_dataset *set = mgl_check_dataset(L, 1, name);
+  const mgl_picks *p = mgl_check_picks(L, 2, name, set);
   if (p->count == 0) return luaL_error(L, "%s: expected at least one example, got none", name);
-  mg_dataset **box = new_box(L);
+  mg_dataset **box = mgl_new_dataset(L);
   const size_t mark = mg_pool_mark();
-  return return_dataset(L, mark, name, box, mg_dataset_subset(set, p->pick, p->count));
+  return mgl_return_dataset(L, mark, name, box, mg_dataset_subset(set, p->pick, p->count));
 }
 
 static int dataset_gc(lua_State *L) {
@@ -97,22 +86,22 @@ static int dataset_gc(lua_State *L) {
 
 /* ---- picking examples ---------------------------------------------------------------------- */
 
-static picks *new_picks(lua_State *L, int64_t count, int64_t source) {
-  picks *p = lua_newuserdatauv(L, sizeof *p + (size_t)count * sizeof *p->pick, 0);
+static mgl_picks *new_picks(lua_State *L, int64_t count, int64_t source) {
+  mgl_picks *p = lua_newuserdatauv(L, sizeof *p + (size_t)count * sizeof *p->pick, 0);
   p->count = count;
   p->source = source;
-  luaL_setmetatable(L, PICKS);
+  luaL_setmetatable(L, MG_PICKS);
   return p;
 }
 
 /* dataset.pick_epoch(dataset, seed, epoch, shuffle, mirror) */
 static int dataset_pick_epoch(lua_State *L) {
   static const char *const name = "pick_epoch";
-  const mg_dataset *set = check_dataset(L, 1, name);
+  const mg_dataset *set = mgl_check_dataset(L, 1, name);
   const lua_Integer seed = mgl_check_integer(L, 2, name, "seed", LUA_MININTEGER, LUA_MAXINTEGER);
   const lua_Integer epoch = mgl_check_integer(L, 3, name, "epoch", 1, LUA_MAXINTEGER);
   const bool shuffle = mgl_check_boolean(L, 4, name, "shuffle"), mirror = mgl_check_boolean(L, 5, name, "mirror");
-  picks *p = new_picks(L, set->n, set->n);
+  mgl_picks *p = new_picks(L, set->n, set->n);
   mg_pick_epoch(set->n, (uint64_t)seed, (uint64_t)epoch, shuffle, mirror, p->pick);
   return 1;
 }
@@ -120,10 +109,10 @@ static int dataset_pick_epoch(lua_State *L) {
 /* dataset.pick_range(dataset, first, last) */
 static int dataset_pick_range(lua_State *L) {
   static const char *const name = "pick_range";
-  const mg_dataset *set = check_dataset(L, 1, name);
+  const mg_dataset *set = mgl_check_dataset(L, 1, name);
   const lua_Integer first = mgl_check_integer(L, 2, name, "first", 1, set->n);
   const lua_Integer last = mgl_check_integer(L, 3, name, "last", first, set->n);
-  picks *p = new_picks(L, last - first + 1, set->n);
+  mgl_picks *p = new_picks(L, last - first + 1, set->n);
   for (int64_t i = 0; i < p->count; i++) p->pick[i] = MG_PICK(first - 1 + i, 0);
   return 1;
 }
@@ -131,9 +120,9 @@ static int dataset_pick_range(lua_State *L) {
 /* dataset.pick_list(dataset, list of numbers) */
 static int dataset_pick_list(lua_State *L) {
   static const char *const name = "pick_list";
-  const mg_dataset *set = check_dataset(L, 1, name);
+  const mg_dataset *set = mgl_check_dataset(L, 1, name);
   if (!lua_istable(L, 2)) mgl_bad_argument(L, name, 2, "list", "a list of example numbers");
-  picks *p = new_picks(L, (int64_t)lua_rawlen(L, 2), set->n);
+  mgl_picks *p = new_picks(L, (int64_t)lua_rawlen(L, 2), set->n);
   for (int64_t i = 0; i < p->count; i++) {
     int whole;
     lua_rawgeti(L, 2, i + 1);
@@ -150,19 +139,29 @@ static int dataset_pick_list(lua_State *L) {
 
 /* ---- batches ------------------------------------------------------------------------------- */
 
-/* dataset.gather(dataset, picks, first, count, flat, low, high) -> images, labels or nil: what
- * picks first .. first + count - 1 stand for */
+int64_t mgl_check_span(lua_State *L, int index, const char *function, const mgl_picks *picks, int64_t *first) {
+  *first = mgl_check_integer(L, index, function, "first", 1, picks->count) - 1;
+  return mgl_check_integer(L, index + 1, function, "count", 1, picks->count - *first);
+}
+
+/* dataset.gather(dataset, picks, first, count, flat, low, high, ahead or nil) -> images, labels or
+ * nil: what picks first .. first + count - 1 stand for */
 static int dataset_gather(lua_State *L) {
   static const char *const name = "gather";
-  const mg_dataset *set = check_dataset(L, 1, name);
-  const picks *p = check_picks(L, 2, name, set);
-  const lua_Integer first = mgl_check_integer(L, 3, name, "first", 1, p->count);
-  const lua_Integer count = mgl_check_integer(L, 4, name, "count", 1, p->count - first + 1);
+  const mg_dataset *set = mgl_check_dataset(L, 1, name);
+  const mgl_picks *p = mgl_check_picks(L, 2, name, set);
+  int64_t first;
+  const int64_t count = mgl_check_span(L, 3, name, p, &first);
   const bool flat = mgl_check_boolean(L, 5, name, "flat");
   const double low = mgl_check_number(L, 6, name, "low"), high = mgl_check_number(L, 7, name, "high");
+  mg_decoding **ahead = luaL_testudata(L, 8, MG_AHEAD);
   const size_t mark = mg_pool_mark();
-  mg_tensor *images = mg_dataset_gather(set, p->pick + first - 1, count, flat, low, high);
-  mg_tensor *labels = images && set->label ? mg_dataset_labels(set, p->pick + first - 1, count) : NULL;
+  mg_tensor *images = mg_dataset_gather(set, p->pick + first, count, ahead ? *ahead : NULL, flat, low, high);
+  mg_tensor *labels = images && set->label ? mg_dataset_labels(set, p->pick + first, count) : NULL;
+  if (ahead) {
+    mg_decoding_free(*ahead);
+    *ahead = NULL;
+  }
   if (mg_error()) mgl_check(L, mark);
   if (labels) {
     mgl_push_tensor(L, labels);
@@ -176,11 +175,11 @@ static int dataset_gather(lua_State *L) {
 
 /* ---- facts --------------------------------------------------------------------------------- */
 
-/* dataset.info(dataset) -> { count, shape = sizes of one example, bytes, labels = booleans, classes = largest label }
- */
+/* dataset.info(dataset) -> { count, shape = sizes of one example, bytes, streamed, labels = booleans,
+ * classes = largest label } */
 static int dataset_info(lua_State *L) {
-  const mg_dataset *set = check_dataset(L, 1, "info");
-  lua_createtable(L, 0, 5);
+  const mg_dataset *set = mgl_check_dataset(L, 1, "info");
+  lua_createtable(L, 0, 6);
   lua_pushinteger(L, set->n);
   lua_setfield(L, -2, "count");
   lua_createtable(L, set->ndim, 0);
@@ -191,6 +190,8 @@ static int dataset_info(lua_State *L) {
   lua_setfield(L, -2, "shape");
   lua_pushboolean(L, mg_dataset_is_bytes(set));
   lua_setfield(L, -2, "bytes");
+  lua_pushboolean(L, mg_dataset_is_streamed(set));
+  lua_setfield(L, -2, "streamed");
   lua_pushboolean(L, set->label != NULL);
   lua_setfield(L, -2, "labels");
   int64_t classes = 0;
@@ -243,8 +244,10 @@ void mgl_open_dataset(lua_State *L) {
   luaL_newmetatable(L, MG_DATASET);
   lua_pushcfunction(L, dataset_gc);
   lua_setfield(L, -2, "__gc");
-  luaL_newmetatable(L, PICKS);
+  luaL_newmetatable(L, MG_PICKS);
   lua_pop(L, 2);
+  mgl_open_dataset_images(L);
   luaL_newlib(L, functions);
+  luaL_setfuncs(L, mgl_dataset_image_functions, 0);
   lua_setfield(L, -2, "dataset");
 }

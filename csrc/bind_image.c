@@ -1,4 +1,4 @@
-/* core.image: pictures to and from PNG.  lua/moongan/image.lua checks options and shapes and calls
+/* core.image: pictures from PNG and JPEG, and to PNG.  lua/moongan/image.lua checks options and shapes and calls
  * these with every argument given. */
 #include <math.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include "bind.h"
 
 #include "file.h"
-#include "image.h"
+#include "image_file.h"
 #include "png_file.h"
 
 /* The numbers that black and white stand for. */
@@ -41,11 +41,10 @@ static int return_block(lua_State *L, void *bytes, size_t size) {
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-static mg_tensor *decode(const char *name, const void *bytes, size_t size, int channels, range r) {
-  mg_image image;
-  if (!mg_png_decode(name, bytes, size, channels, &image)) return NULL;
-  mg_tensor *t = mg_image_to_tensor(&image, r.low, r.high);
-  free(image.bytes);
+/* The tensor of a picture, which is freed. */
+static mg_tensor *to_tensor(mg_image *image, range r) {
+  mg_tensor *t = mg_image_to_tensor(image, r.low, r.high);
+  free(image->bytes);
   return t;
 }
 
@@ -56,10 +55,8 @@ static int image_load(lua_State *L) {
   const int channels = (int)mgl_check_integer(L, 2, name, "channels", 0, 3);
   const range r = check_range(L, 3, name);
   const size_t mark = mg_pool_mark();
-  size_t size;
-  uint8_t *bytes = mg_file_read(path, MG_PNG_MAX_FILE, &size);
-  mg_tensor *t = bytes ? decode(path, bytes, size, channels, r) : NULL;
-  free(bytes);
+  mg_image image;
+  mg_tensor *t = mg_image_read(path, channels, &image) ? to_tensor(&image, r) : NULL;
   if (!t) mg_fail_prefix("%s: ", name);
   return mgl_return_tensor(L, mark, t);
 }
@@ -73,7 +70,9 @@ static int image_decode(lua_State *L) {
   const size_t mark = mg_pool_mark();
   size_t size;
   const char *bytes = lua_tolstring(L, 1, &size);
-  mg_tensor *t = decode("bytes", bytes, size, channels, r);
+  mg_image image;
+  const bool done = mg_image_decode("bytes", (const uint8_t *)bytes, size, channels, &image);
+  mg_tensor *t = done ? to_tensor(&image, r) : NULL;
   if (!t) mg_fail_prefix("%s: ", name);
   return mgl_return_tensor(L, mark, t);
 }

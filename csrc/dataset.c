@@ -2,24 +2,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataset.h"
+#include "examples.h"
 #include "idx.h"
 #include "image.h"
 #include "parallel.h"
 #include "random.h"
 
-struct mg_examples {
-  int refs;
-  uint8_t *bytes;    /* one of the two */
-  mg_tensor *values; /* (rows, ..) */
-};
-
 /* ---- making and freeing ---------------------------------------------------------------------- */
+
+static void free_contents(struct mg_examples *contents) {
+  free(contents->bytes);
+  mg_release(contents->values);
+  mg_image_list_release(contents->files);
+  mg_failures_free(contents->skipped);
+}
 
 static void release_examples(mg_examples *examples) {
   if (!examples || --examples->refs > 0) return;
-  free(examples->bytes);
-  mg_release(examples->values);
+  free_contents(examples);
   free(examples);
 }
 
@@ -42,27 +42,33 @@ static mg_dataset *new_dataset(int64_t n, int ndim, const int64_t *shape) {
   return set;
 }
 
-/* Give a new data set its contents, which become its own in any case; NULL where that failed. */
-static mg_dataset *with_contents(mg_dataset *set, uint8_t *bytes, mg_tensor *values, int32_t *labels) {
-  mg_examples *examples = set ? calloc(1, sizeof *examples) : NULL;
+mg_dataset *mg_dataset_over(int64_t n, int ndim, const int64_t *shape, struct mg_examples contents, int32_t *labels) {
+  mg_dataset *set = new_dataset(n, ndim, shape);
+  mg_examples *examples = set ? malloc(sizeof *examples) : NULL;
   if (!examples) {
-    free(bytes);
-    mg_release(values);
+    free_contents(&contents);
     free(labels);
     mg_dataset_free(set);
     return mg_fail_memory(sizeof *examples);
   }
-  *examples = (mg_examples){1, bytes, values};
+  *examples = contents;
+  examples->refs = 1;
   set->examples = examples;
   set->label = labels;
   return set;
 }
 
 mg_dataset *mg_dataset_from_bytes(int64_t n, const int64_t shape[3], uint8_t *bytes, int32_t *labels) {
-  return with_contents(new_dataset(n, 3, shape), bytes, NULL, labels);
+  return mg_dataset_over(n, 3, shape, (struct mg_examples){.bytes = bytes}, labels);
 }
 
-bool mg_dataset_is_bytes(const mg_dataset *set) { return set->examples->bytes != NULL; }
+bool mg_dataset_is_bytes(const mg_dataset *set) { return set->examples->values == NULL; }
+
+bool mg_dataset_is_streamed(const mg_dataset *set) { return set->examples->files != NULL; }
+
+const mg_failures *mg_dataset_skipped(const mg_dataset *set) { return set->examples->skipped; }
+
+#define PATH_MEMORY 100 /* about what one more file costs */
 
 size_t mg_dataset_memory(const mg_dataset *set) {
   size_t each = 0;
@@ -71,6 +77,8 @@ size_t mg_dataset_memory(const mg_dataset *set) {
     each += sizeof *set->row;
   } else if (set->examples->bytes) {
     each += (size_t)set->size;
+  } else if (set->examples->files) {
+    each += PATH_MEMORY;
   }
   return (size_t)set->n * each;
 }
@@ -148,7 +156,8 @@ mg_dataset *mg_dataset_from_tensor(const mg_tensor *values, const mg_tensor *lab
     free(copied);
     return NULL;
   }
-  return with_contents(new_dataset(n, values->ndim - 1, values->shape + 1), NULL, mg_retain(shared), copied);
+  const struct mg_examples contents = {.values = mg_retain(shared)};
+  return mg_dataset_over(n, values->ndim - 1, values->shape + 1, contents, copied);
 }
 
 /* ---- order ----------------------------------------------------------------------------------- */
@@ -178,6 +187,7 @@ void mg_pick_epoch(int64_t n, uint64_t seed, uint64_t epoch, bool shuffle, bool 
 typedef struct gathering {
   const mg_dataset *set;
   const mg_pick *picks;
+  const uint8_t *decoded; /* the examples' bytes one behind the other, where they came from files */
   real *out;
   double low, high;
 } gathering;
@@ -202,7 +212,9 @@ static void gather_examples(void *argument, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; i++) {
     const int64_t example = MG_PICK_EXAMPLE(g->picks[i]), row = set->row ? set->row[example] : example;
     real *out = g->out + i * set->size;
-    if (set->examples->bytes) {
+    if (g->decoded) {
+      mg_bytes_to_real(set->size, g->decoded + i * set->size, out, g->low, g->high);
+    } else if (set->examples->bytes) {
       mg_bytes_to_real(set->size, set->examples->bytes + row * set->size, out, g->low, g->high);
     } else {
       memcpy(out, set->examples->values->data + row * set->size, (size_t)set->size * sizeof *out);
@@ -211,14 +223,53 @@ static void gather_examples(void *argument, int64_t begin, int64_t end) {
   }
 }
 
-mg_tensor *mg_dataset_gather(const mg_dataset *set, const mg_pick *picks, int64_t count, bool flat, double low,
-                             double high) {
+static mg_tensor *gather(const mg_dataset *set, const mg_pick *picks, int64_t count, const uint8_t *decoded, bool flat,
+                         double low, double high) {
   int64_t shape[MG_MAX_DIM] = {count, set->size};
   if (!flat) memcpy(shape + 1, set->shape, (size_t)set->ndim * sizeof *shape);
   mg_tensor *t = mg_tensor_new(flat ? 2 : set->ndim + 1, shape);
   if (!t) return NULL;
-  gathering g = {set, picks, t->data, low, high};
+  gathering g = {set, picks, decoded, t->data, low, high};
   mg_parallel_ranges(count, MG_MAX(MG_GRAIN / set->size, 1), gather_examples, &g);
+  return t;
+}
+
+/* The rows of the contents that picks stand for, a block for free(). */
+static int64_t *rows_of(const mg_dataset *set, const mg_pick *picks, int64_t count) {
+  int64_t *rows = malloc((size_t)count * sizeof *rows);
+  if (!rows) return mg_fail_memory((size_t)count * sizeof *rows);
+  for (int64_t i = 0; i < count; i++) {
+    const int64_t example = MG_PICK_EXAMPLE(picks[i]);
+    rows[i] = set->row ? set->row[example] : example;
+  }
+  return rows;
+}
+
+mg_decoding *mg_dataset_decode(const mg_dataset *set, const mg_pick *picks, int64_t count) {
+  int64_t *rows = rows_of(set, picks, count);
+  mg_decoding *decoding = rows ? mg_decoding_new(set->examples->files, rows, count, NULL) : NULL;
+  free(rows);
+  return decoding;
+}
+
+/* Whether a decoding is there that is of just these examples. */
+static bool is_ahead(const mg_decoding *ahead, const mg_dataset *set, const mg_pick *picks, int64_t count) {
+  int64_t *rows = ahead ? rows_of(set, picks, count) : NULL;
+  const bool same = rows && mg_decoding_is(ahead, set->examples->files, rows, count);
+  free(rows);
+  return same;
+}
+
+mg_tensor *mg_dataset_gather(const mg_dataset *set, const mg_pick *picks, int64_t count, mg_decoding *ahead, bool flat,
+                             double low, double high) {
+  if (!mg_dataset_is_streamed(set)) return gather(set, picks, count, NULL, flat, low, high);
+  const bool use = is_ahead(ahead, set, picks, count);
+  mg_decoding *own = use ? NULL : mg_dataset_decode(set, picks, count), *decoding = use ? ahead : own;
+  mg_tensor *t = NULL;
+  if (decoding && mg_decoding_finish_all(decoding)) {
+    t = gather(set, picks, count, mg_decoding_bytes(decoding), flat, low, high);
+  }
+  mg_decoding_free(own);
   return t;
 }
 

@@ -2,10 +2,12 @@
  *
  * Images stay bytes; a batch is gathered, brought to its range and mirrored in one pass, straight
  * into a tensor.  Examples that are numbers already (a toy distribution) are kept as a tensor.
+ * Images that would take too much memory stay files, decoded batch by batch ("streamed").
  * Everything here is 0-based, classes as well; the binding turns Lua's numbers round. */
 #ifndef MG_DATASET_H
 #define MG_DATASET_H
 
+#include "image_list.h"
 #include "tensor.h"
 
 typedef struct mg_examples mg_examples; /* the contents, which subsets share */
@@ -35,8 +37,26 @@ mg_dataset *mg_dataset_from_tensor(const mg_tensor *values, const mg_tensor *lab
 
 void mg_dataset_free(mg_dataset *set); /* NULL-safe */
 
-/* Whether the examples are bytes, which a range applies to. */
+/* Image files that could not be decoded and were left out. */
+typedef struct mg_failures {
+  int64_t count;
+  char **message; /* each names the file */
+} mg_failures;
+void mg_failures_free(mg_failures *failures); /* NULL-safe */
+
+/* A data set of the pictures of a list and, unless NULL, their labels; takes both in any case.  Each
+ * file is decoded once, in parallel, and its bytes are kept; where `keep` is false, a file is
+ * decoded whenever it is asked for.  A file that cannot be decoded is left out where `skip` says
+ * so, else the error: at once where bytes are kept, when it is asked for where they are not.
+ * NULL with an error set, also where no file could be decoded. */
+mg_dataset *mg_dataset_from_images(mg_image_list *list, int32_t *labels, bool keep, bool skip);
+
+/* What mg_dataset_from_images left out, or NULL. */
+const mg_failures *mg_dataset_skipped(const mg_dataset *set);
+
+/* Whether the examples are bytes, which a range applies to; whether they are files. */
 bool mg_dataset_is_bytes(const mg_dataset *set);
+bool mg_dataset_is_streamed(const mg_dataset *set);
 
 /* Bytes of memory that this data set alone brought with it. */
 size_t mg_dataset_memory(const mg_dataset *set);
@@ -51,11 +71,23 @@ typedef int64_t mg_pick;
  * and Yates's method or as they stand, each mirrored with probability 1/2 or none. */
 void mg_pick_epoch(int64_t n, uint64_t seed, uint64_t epoch, bool shuffle, bool mirror, mg_pick *picks);
 
+/* A decoding of the examples picked, for mg_dataset_gather to come; the set is streamed.  NULL with
+ * an error set. */
+mg_decoding *mg_dataset_decode(const mg_dataset *set, const mg_pick *picks, int64_t count);
+
 /* The examples picked (each below set->n): a tensor (count, shape of one..), or (count, size)
  * where `flat`.  Bytes 0 .. 255 become low .. high; numbers stay as they are.  Mirrored examples of
- * three dimensions are reversed along their second (left and right). */
-mg_tensor *mg_dataset_gather(const mg_dataset *set, const mg_pick *picks, int64_t count, bool flat, double low,
-                             double high);
+ * three dimensions are reversed along their second (left and right).  `ahead`, which may be NULL,
+ * saves a streamed set the time where it is a decoding of just these examples; the result is the
+ * same without it. */
+mg_tensor *mg_dataset_gather(const mg_dataset *set, const mg_pick *picks, int64_t count, mg_decoding *ahead, bool flat,
+                             double low, double high);
+
+/* Mean and standard deviation of the channels of all examples, the numbers along their last
+ * dimension (one where an example is a single number), bytes as 0 .. 255: `mean` and `deviation`
+ * have room for mg_dataset_channels(set).  False with an error set. */
+int64_t mg_dataset_channels(const mg_dataset *set);
+bool mg_dataset_statistics(const mg_dataset *set, double *mean, double *deviation);
 
 /* Their labels, 1-based: a tensor (count).  The set has labels. */
 mg_tensor *mg_dataset_labels(const mg_dataset *set, const mg_pick *picks, int64_t count);

@@ -6,6 +6,10 @@
 
 #include "tensor.h"
 
+/* The most pixels that are read from a file: beyond any picture that a network is trained on, below
+ * what would exhaust a machine. */
+#define MG_IMAGE_MAX_PIXELS ((int64_t)1 << 26)
+
 typedef struct mg_image {
   int64_t h, w, c;
   uint8_t *bytes; /* h * w * c, a block for free() */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pixel.h"
 #include "png_file.h"
 
 /* libpng reports errors with longjmp.  Everything that a call may leave half done lives in a
@@ -53,7 +54,7 @@ static void read_bytes(png_structp png, png_bytep out, size_t size) {
 static void check_header(reader *r) {
   r->w = png_get_image_width(r->png, r->info);
   r->h = png_get_image_height(r->png, r->info);
-  if (r->w > MG_PNG_MAX_PIXELS / r->h) png_error(r->png, "more than 2^26 pixels");
+  if (r->w > MG_IMAGE_MAX_PIXELS / r->h) png_error(r->png, "more than 2^26 pixels");
   int64_t raw = r->h * (int64_t)png_get_rowbytes(r->png, r->info);
   if (raw / 1032 > (int64_t)r->size) png_error(r->png, "the file ends early: too short for its width and height");
 }
@@ -91,38 +92,13 @@ static bool run_reader(reader *r) {
   return true;
 }
 
-static uint8_t over_white(unsigned value, unsigned alpha) {
-  return (uint8_t)((value * alpha + 255 * (255 - alpha) + 127) / 255);
-}
-
-/* ITU-R BT.601, in 16-bit fixed point; the weights sum to 65536, so grey stays as it is. */
-static uint8_t luma(const uint8_t *rgb) {
-  return (uint8_t)((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 32768u) >> 16);
-}
-
-/* From the 1 to 4 channels that libpng delivered to `channels`, in place: no pixel grows but from
- * grey to colour, which gets memory of its own. */
+/* From the 1 to 4 channels that libpng delivered to `channels`. */
 static bool convert(reader *r, int channels, mg_image *image) {
-  const int from = r->channels, colours = from >= 3 ? 3 : 1;
-  const int to = channels == 0 ? colours : channels;
-  const size_t n = (size_t)r->h * (size_t)r->w;
-  uint8_t *out = r->pixels;
-  if (to > from) out = malloc(n * (size_t)to);
-  if (!out) {
-    mg_fail_memory(n * (size_t)to);
-    return false;
-  }
-  for (size_t i = 0; i < n; i++) {
-    uint8_t pixel[3];
-    const uint8_t *in = r->pixels + i * (size_t)from;
-    for (int k = 0; k < colours; k++) pixel[k] = from == colours ? in[k] : over_white(in[k], in[colours]);
-    if (colours == 1) pixel[1] = pixel[2] = pixel[0];
-    if (to == 1) pixel[0] = colours == 1 ? pixel[0] : luma(pixel);
-    memcpy(out + i * (size_t)to, pixel, (size_t)to);
-  }
-  if (out == r->pixels) r->pixels = NULL;
-  *image = (mg_image){r->h, r->w, to, out};
-  return true;
+  const int to = channels != 0 ? channels : r->channels >= 3 ? 3 : 1;
+  uint8_t *pixels = mg_pixels_convert((size_t)r->h * (size_t)r->w, r->channels, to, r->pixels);
+  r->pixels = NULL;
+  *image = (mg_image){r->h, r->w, to, pixels};
+  return pixels != NULL;
 }
 
 bool mg_png_decode(const char *name, const uint8_t *bytes, size_t size, int channels, mg_image *image) {

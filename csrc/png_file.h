@@ -4,11 +4,7 @@
 
 #include "image.h"
 
-/* Limits on what is read: beyond any picture that a network is trained on, below what would
- * exhaust a machine. */
-#define MG_PNG_MAX_FILE ((size_t)256 << 20) /* bytes */
-#define MG_PNG_MAX_SIDE 65535               /* pixels */
-#define MG_PNG_MAX_PIXELS ((int64_t)1 << 26)
+#define MG_PNG_MAX_SIDE 65535 /* pixels, of what is read and written */
 
 /* Decode a PNG of any colour type, bit depth and interlacing to 8 bits.  `channels` is 1 (grey, by
  * the luma of ITU-R BT.601), 3 (colour), or 0: as stored, a palette counting as colour.  Alpha

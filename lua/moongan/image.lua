@@ -1,4 +1,4 @@
---- Pictures: PNG files, and grids of samples.
+--- Pictures: PNG files (JPEG can be read as well), and grids of samples.
 --
 -- A picture is a tensor (H, W, C), C being 1 (grey) or 3 (colour), or (H, W), which is grey.  Its
 -- numbers lie in a range, { -1, 1 } unless said otherwise: the first is black, the second white,
@@ -77,7 +77,7 @@ local function load_options(function_name, given)
   return o.channels, o.range[1], o.range[2]
 end
 
---- Read a PNG file of any colour type and depth.
+--- Read a PNG file of any colour type and depth, or, where mg.build().jpeg says so, a JPEG file.
 -- @param path
 -- @param given  channels = 1 (grey) or 3 (colour), default as stored; range = { black, white }
 -- @return a tensor (H, W, C).  Transparent pixels are laid over white.
@@ -86,7 +86,7 @@ function image.load(path, given)
   return options.call(core.load, path, load_options("mg.image.load", given))
 end
 
---- The same for the contents of a PNG file as a string.
+--- The same for the contents of such a file as a string.
 function image.decode(bytes, given)
   return options.call(core.decode, bytes, load_options("mg.image.decode", given))
 end

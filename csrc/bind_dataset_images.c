@@ -126,7 +126,7 @@ static void set_list(lua_State *L, const char *field, const double *values, int6
   lua_setfield(L, -2, field);
 }
 
-/* dataset.statistics(dataset) -> { mean, deviation = lists, one number for each channel, bytes
+/* dataset.statistics(dataset) -> { mean, std = lists, one number for each channel, bytes
  * counting 0 .. 255 } */
 static int dataset_statistics(lua_State *L) {
   static const char *const name = "statistics";
@@ -138,7 +138,7 @@ static int dataset_statistics(lua_State *L) {
   mgl_check(L, mark);
   lua_createtable(L, 0, 2);
   set_list(L, "mean", numbers, channels);
-  set_list(L, "deviation", numbers + channels, channels);
+  set_list(L, "std", numbers + channels, channels);
   return 1;
 }
 

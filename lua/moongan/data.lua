@@ -1,4 +1,4 @@
---- Data sets: MNIST and Fashion-MNIST by name, any other IDX files, tensors.
+--- Data sets: MNIST and Fashion-MNIST by name, any other IDX files, folders of pictures, tensors.
 --
 --     local ds = mg.data.fashion_mnist{ split = "train" }
 --     for step, images, labels in ds:batches(64):forever() do ... end
@@ -75,6 +75,9 @@ function data.mnist(given) return named(sets.mnist, given) end
 
 --- Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): garments, of the same sizes.  Options: NAMED_OPTIONS.
 function data.fashion_mnist(given) return named(sets.fashion_mnist, given) end
+
+--- A data set of picture files, one sub-folder for each class: see moongan.data.image_folder.
+function data.image_folder(given) return require("moongan.data.image_folder")(given) end
 
 local TENSOR_OPTIONS = {
   classes = options.optional("table"), -- the list of their names; default "1", "2", ...

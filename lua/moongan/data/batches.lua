@@ -19,7 +19,7 @@ local BATCH_OPTIONS = {
   shuffle = true,
   drop_last = true,                        -- leave out what fills no whole batch at an epoch's end
   seed = options.optional("integer"),      -- of the order; default: drawn from the default generator
-  flip = false,                            -- mirror each image left to right with probability 1/2
+  flip = options.optional("boolean"),      -- mirror each image with probability 1/2; default: the data set's own
 }
 
 --- See Dataset:batches.
@@ -34,12 +34,14 @@ function Batches.new(dataset, size, given)
     options.fail(name, "expected a batch of at most %d, all examples there are (drop_last = false allows more), got %d",
       n, size)
   end
-  if o.flip and #dataset.shape ~= 3 then
+  local flip = o.flip
+  if flip == nil then flip = dataset.flip end
+  if flip and #dataset.shape ~= 3 then
     options.fail(name, "option flip: expected a data set of images (H, W, C), got examples of shape (%s)",
       table.concat(dataset.shape, ", "))
   end
   return setmetatable({
-    dataset = dataset, size = math.tointeger(size), shuffle = o.shuffle, drop_last = o.drop_last, flip = o.flip,
+    dataset = dataset, size = math.tointeger(size), shuffle = o.shuffle, drop_last = o.drop_last, flip = flip,
     seed = math.tointeger(o.seed) or core.draw_seed(),
     current = 1,  -- number of the epoch
     position = 0, -- examples of it that were handed out
@@ -59,18 +61,25 @@ local function settle(self)
   end
 end
 
+-- Which examples are next: the order of the epoch, the first of them there, and how many.
+local function next_picks(self)
+  if self.picked ~= self.current then
+    self.picks = core.pick_epoch(self.dataset.source, self.seed, self.current, self.shuffle, self.flip)
+    self.picked = self.current
+  end
+  return self.picks, self.position + 1, math.min(self.size, #self.dataset - self.position)
+end
+
 -- The next batch, and its number counted from the first of epoch 1.
 local function advance(self)
   local dataset = self.dataset
-  if self.picked ~= self.current then
-    self.picks = core.pick_epoch(dataset.source, self.seed, self.current, self.shuffle, self.flip)
-    self.picked = self.current
-  end
-  local count = math.min(self.size, #dataset - self.position)
+  local picks, first, count = next_picks(self)
   local step = (self.current - 1) * #self + self.position // self.size + 1
-  local images, labels = dataset:gather(self.picks, self.position + 1, count)
+  local images, labels = dataset:gather(picks, first, count, self.ahead)
   self.position = self.position + count
   settle(self)
+  -- While the caller is at work with this batch, the next one is decoded.
+  if dataset.streamed then self.ahead = core.ahead(dataset.source, next_picks(self)) end
   return step, images, labels
 end
 
@@ -110,7 +119,7 @@ function Batches:set_state(state)
     options.fail("set_state", "expected a position from 0 to %d, the examples of the data set, got %d", #self.dataset,
       given.position)
   end
-  self.seed, self.picked = math.tointeger(given.seed), nil
+  self.seed, self.picked, self.ahead = math.tointeger(given.seed), nil, nil
   self.current, self.position = math.tointeger(given.epoch), math.tointeger(given.position)
   settle(self)
 end

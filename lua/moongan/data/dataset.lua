@@ -5,6 +5,9 @@
 --   ds.name, ds.classes  what it is called; the list of its classes' names, or nil without labels
 --   ds.shape             sizes of one example, { H, W, C } for images
 --   ds.range, ds.flat    { black, white }; whether examples come as rows (n, H W C)
+--   ds.flip              whether batches mirror images at random unless told otherwise
+--   ds.streamed          whether images are decoded from their files batch by batch
+--   ds.skipped           messages about files that were left out, mostly none
 
 local moongan = require "moongan"
 local Batches = require "moongan.data.batches"
@@ -24,7 +27,7 @@ end
 
 --- A data set over one of the core.
 -- @param source  userdata of moongan.core.dataset
--- @param fields  name; classes (list of names, default numbers); range; flat
+-- @param fields  name; classes (list of names, default numbers); range; flat; flip (default false)
 function Dataset.new(source, fields)
   local info = core.info(source)
   return setmetatable({
@@ -34,8 +37,11 @@ function Dataset.new(source, fields)
     count = info.count,
     shape = info.shape,
     bytes = info.bytes,
+    streamed = info.streamed,
+    skipped = core.skipped(source),
     range = fields.range,
     flat = fields.flat,
+    flip = fields.flip or false,
   }, Dataset)
 end
 
@@ -60,10 +66,10 @@ local function check_span(self, function_name, first, last)
   return math.tointeger(first), math.tointeger(last)
 end
 
---- Tensors of examples picked: used by batches.
-function methods:gather(picks, first, count)
+--- Tensors of examples picked: used by batches, which may have begun to decode them ahead.
+function methods:gather(picks, first, count, ahead)
   local range = self.range
-  return core.gather(self.source, picks, first, count, self.flat, range[1], range[2])
+  return options.call(core.gather, self.source, picks, first, count, self.flat, range[1], range[2], ahead)
 end
 
 local function span(self, function_name, first, last)
@@ -116,8 +122,22 @@ function methods:subset(which, last)
   return Dataset.new(options.call(core.subset, self.source, picks), self)
 end
 
+--- What the examples are like, over all of them.
+-- @return { mean =, std = (lists, one number for each channel, in the set's range),
+--   counts = (list of examples of each class, nil without labels) }
+function methods:statistics()
+  local result = options.call(core.statistics, self.source)
+  local low, factor = 0, 1
+  if self.bytes then low, factor = self.range[1], (self.range[2] - self.range[1]) / 255 end
+  for k, mean in ipairs(result.mean) do
+    result.mean[k], result.std[k] = low + factor * mean, math.abs(factor) * result.std[k]
+  end
+  result.counts = self.classes and core.counts(self.source, #self.classes)
+  return result
+end
+
 --- Batches of `size` examples: see moongan.data.batches.
--- @param given  shuffle (true), drop_last (true), seed (drawn), flip (false)
+-- @param given  shuffle (true), drop_last (true), seed (drawn), flip (as the data set says)
 function methods:batches(size, given) return Batches.new(self, size, given) end
 
 -- At most `limit` of a list, with commas.
@@ -134,7 +154,8 @@ function Dataset.__tostring(self)
     string.format("%s: %d examples", self.name, self.count),
     string.format("  each     (%s), in batches (%s)", table.concat(self.shape, ", "),
       table.concat({ "n", table.unpack(batch) }, ", ")),
-    self.bytes and string.format("  values   bytes, 0..255 become %g..%g", self.range[1], self.range[2])
+    self.bytes and string.format("  values   bytes%s, 0..255 become %g..%g",
+      self.streamed and " decoded for each batch" or "", self.range[1], self.range[2])
       or "  values   numbers, as they are",
     self.classes and string.format("  classes  %d: %s", #self.classes, some(self.classes, 12)) or "  classes  none",
   }

@@ -292,10 +292,11 @@ function helper.run(command)
 end
 
 --- The shell command that runs Lua code in an interpreter of its own, which finds moongan as this
--- one does.
+-- one does (and has what `make asan` preloads).
 function helper.lua_command(code)
-  return string.format("LUA_PATH=%s LUA_CPATH=%s %s -e %s", quote(package.path), quote(package.cpath),
-    helper.interpreter(), quote(code))
+  local preload = os.getenv("MOONGAN_PRELOAD")
+  return string.format("%sLUA_PATH=%s LUA_CPATH=%s %s -e %s", preload and "LD_PRELOAD=" .. quote(preload) .. " " or "",
+    quote(package.path), quote(package.cpath), helper.interpreter(), quote(code))
 end
 
 --- Run Lua code in an interpreter of its own, with further environment variables ("NAME=value

@@ -33,11 +33,11 @@ typedef struct allowed_names {
 } allowed_names;
 
 static bool is_positional(const mg_option *option) {
-  return option->kind == MG_SIZE || option->kind == MG_SHAPE || (option->kind == MG_NUMBER && option->positional);
+  return option->kind == MG_SIZE || option->kind == MG_SHAPE || option->positional;
 }
 
 /* Positional numbers may be written as keys as well. */
-static bool is_key(const mg_option *option) { return option->kind != MG_SIZE && option->kind != MG_SHAPE; }
+static bool is_key(const mg_option *option) { return !is_positional(option) || option->kind == MG_NUMBER; }
 
 /* The next name, or NULL; *cursor starts at 0. */
 static const char *next_name(const allowed_names *names, int *cursor) {
@@ -102,8 +102,12 @@ void mgl_check_keys(lua_State *L, int index, const char *function, const char *c
 
 static bool has_limits(const mg_option *option) { return option->min != 0 || option->max != 0; }
 
+static bool is_whole(const mg_option *option) {
+  return option->kind == MG_SIZE || option->kind == MG_SHAPE || option->kind == MG_WHOLE || option->kind == MG_SIDES;
+}
+
 static bool in_range(const mg_option *option, double value) {
-  if (option->kind == MG_SIZE || option->kind == MG_SHAPE) {
+  if (is_whole(option)) {
     if (value != floor(value) || fabs(value) > 9007199254740992.0) return false;
     if (!has_limits(option)) return value >= 1;
   }
@@ -115,10 +119,9 @@ static bool in_range(const mg_option *option, double value) {
 
 /* " in [0, 1]", " >= 0", or nothing. */
 static void describe_range(const mg_option *option, char *text, size_t size) {
-  bool whole = option->kind == MG_SIZE || option->kind == MG_SHAPE;
   text[0] = 0;
   if (!has_limits(option)) {
-    if (whole) snprintf(text, size, " >= 1");
+    if (is_whole(option)) snprintf(text, size, " >= 1");
   } else if (isinf(option->max)) {
     snprintf(text, size, " >= %.14g", option->min);
   } else if (isinf(option->min)) {
@@ -134,7 +137,11 @@ static void describe_option(const mg_option *option, char *text, size_t size) {
   describe_range(option, range, sizeof range);
   switch (option->kind) {
   case MG_SIZE:
+  case MG_WHOLE:
     snprintf(text, size, "a whole number%s", range);
+    break;
+  case MG_SIDES:
+    snprintf(text, size, "a whole number%s, or two, { height, width }", range);
     break;
   case MG_SHAPE:
     snprintf(text, size, "whole numbers%s, at most %d", range, MG_MAX_DIM);
@@ -189,6 +196,13 @@ static bool read_pair(lua_State *L, int index, const mg_option *option, double *
   return ok;
 }
 
+static bool read_sides(lua_State *L, int index, const mg_option *option, double *value) {
+  if (lua_istable(L, index)) return read_pair(L, index, option, value);
+  bool ok = read_number(L, index, option, value);
+  value[1] = value[0];
+  return ok;
+}
+
 /* Read the value at index (absolute) as option wants it; false if it does not fit. */
 static bool read_value(lua_State *L, int index, const mg_option *option, double *value) {
   switch (option->kind) {
@@ -196,6 +210,8 @@ static bool read_value(lua_State *L, int index, const mg_option *option, double 
     return value[0] = lua_toboolean(L, index), lua_isboolean(L, index);
   case MG_PAIR:
     return read_pair(L, index, option, value);
+  case MG_SIDES:
+    return read_sides(L, index, option, value);
   case MG_CHOICE: {
     int choice = lua_type(L, index) == LUA_TSTRING ? choice_index(option->choices, lua_tostring(L, index)) : -1;
     value[0] = choice;
@@ -248,10 +264,17 @@ void mgl_push_option(lua_State *L, const mg_option *option, const double value[2
   case MG_BOOLEAN:
     lua_pushboolean(L, value[0] != 0);
     break;
+  case MG_WHOLE:
+    lua_pushinteger(L, (lua_Integer)value[0]);
+    break;
   case MG_PAIR:
+  case MG_SIDES:
     lua_createtable(L, 2, 0);
     for (int i = 0; i < 2; i++) {
-      lua_pushnumber(L, value[i]);
+      if (option->kind == MG_SIDES)
+        lua_pushinteger(L, (lua_Integer)value[i]);
+      else
+        lua_pushnumber(L, value[i]);
       lua_rawseti(L, -2, i + 1);
     }
     break;
@@ -281,6 +304,7 @@ void mgl_push_options_text(lua_State *L, const mg_option *options, const mg_valu
       snprintf(word, sizeof word, "%s", value[0] != 0 ? "true" : "false");
       break;
     case MG_PAIR:
+    case MG_SIDES:
       snprintf(word, sizeof word, "{ %.6g, %.6g }", value[0], value[1]);
       break;
     case MG_CHOICE: {
@@ -340,6 +364,11 @@ static int read_shape(lua_State *L, int position, const char *function, const mg
   return position;
 }
 
+/* A table with list elements is { height, width }, where sides are wanted, and no table of options. */
+static bool is_list_of_sides(lua_State *L, int position, const mg_option *option) {
+  return option->kind == MG_SIDES && lua_rawlen(L, position) > 0;
+}
+
 /* Read positional arguments from `position` on; returns the position after the last of them. */
 static int read_positional(lua_State *L, int position, const char *function, const mg_option *options,
                            mg_values *values, bool *given) {
@@ -349,8 +378,8 @@ static int read_positional(lua_State *L, int position, const char *function, con
     if (option->kind == MG_SHAPE) {
       position = read_shape(L, position, function, option, values);
       given[i] = values->ndim > 0;
-    } else if (!lua_isnoneornil(L, position) && !lua_istable(L, position)) {
-      if (!read_number(L, position, option, values->value[i])) raise_argument(L, function, position, option, position);
+    } else if (!lua_isnoneornil(L, position) && (!lua_istable(L, position) || is_list_of_sides(L, position, option))) {
+      if (!read_value(L, position, option, values->value[i])) raise_argument(L, function, position, option, position);
       given[i] = true;
       position++;
     } else if (lua_isnil(L, position) && !option->required) {

@@ -133,7 +133,8 @@ static bool by_phases(const mg_conv *v, const real *y, const real *weight, const
   job.in = v->c / g->groups;
   job.out = v->o / g->groups;
   size_t phase_bytes, packed_bytes = 0, scratch_bytes = 0;
-  job.phases = mg_scratch_get((size_t)(g->stride[0] * g->stride[1]) * sizeof(phase), &phase_bytes);
+  int64_t phases = MG_MIN(g->stride[0], v->h) * MG_MIN(g->stride[1], v->w);
+  job.phases = mg_scratch_get((size_t)phases * sizeof(phase), &phase_bytes);
   if (!job.phases) return false;
   plan_phases(&job);
   job.packed = mg_scratch_get((size_t)job.packed_size * sizeof(real), &packed_bytes);

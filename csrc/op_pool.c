@@ -22,7 +22,7 @@ static bool read_pool(const mg_attrs *attrs, int64_t n, int64_t h, int64_t w, in
       n,    h,   w, c, attrs->integer[0], attrs->integer[1], 0, 0, {{s[0], s[1]}, {s[2], s[3]}, {s[4], s[5]}, 1},
       NULL, NULL};
   const mg_geometry *g = &job->geometry;
-  const int64_t kernel[2] = {job->kh, job->kw};
+  const int64_t kernel[2] = {job->kh, job->kw}, size[2] = {h, w};
   for (int i = 0; i < 2; i++) {
     if (g->stride[i] < 1 || g->dilation[i] < 1 || kernel[i] < 1 || kernel[i] > 1 << 20)
       return mg_fail("expected kernel, stride and dilation of at least 1, got %lld, %lld and %lld",
@@ -33,6 +33,12 @@ static bool read_pool(const mg_attrs *attrs, int64_t n, int64_t h, int64_t w, in
                      (long long)g->padding[i]),
              false;
   }
+  /* Taps further apart than the image is long could all lie in the padding. */
+  for (int i = 0; i < 2; i++)
+    if (g->padding[i] > 0 && g->dilation[i] > size[i])
+      return mg_fail("expected a dilation of at most the image's %lld pixels, got %lld", (long long)size[i],
+                     (long long)g->dilation[i]),
+             false;
   if (s[6] != 1) return mg_fail("pooling takes no groups, got %lld", (long long)s[6]), false;
   job->oh = mg_conv_size(h, job->kh, g->stride[0], g->padding[0], g->dilation[0]);
   job->ow = mg_conv_size(w, job->kw, g->stride[1], g->padding[1], g->dilation[1]);

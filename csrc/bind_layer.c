@@ -56,9 +56,7 @@ static int layer_free(lua_State *L) {
 
 /* ---- constructors --------------------------------------------------------------------------- */
 
-/* After a failure for lack of memory: collect garbage, which may hold some.  True, with the error
- * cleared, if that is worth another attempt, as it is once. */
-static bool collect_for_another(lua_State *L, int *attempts) {
+bool mgl_collect_for_another(lua_State *L, int *attempts) {
   if (!mg_error_is_memory() || (*attempts)++ > 0) return false;
   mg_clear_error();
   lua_gc(L, LUA_GCCOLLECT);
@@ -82,7 +80,7 @@ static int construct(lua_State *L) {
   mg_layer **box = mgl_push_layer_box(L);
   size_t mark = mg_pool_mark();
   int attempts = 0;
-  while (!(*box = mg_layer_new(type, &values)) && collect_for_another(L, &attempts)) continue;
+  while (!(*box = mg_layer_new(type, &values)) && mgl_collect_for_another(L, &attempts)) continue;
   if (*box) return charge_tensors(L, *box), 1;
   mg_fail_prefix("%s: ", type->name);
   mgl_check(L, mark);
@@ -96,11 +94,13 @@ int mgl_run(lua_State *L, int index, mg_tensor **values, int n, int depth) {
   do {
     mg_layer *layer = mgl_test_layer(L, index);
     if (!layer) return mg_fail("the layer has been freed"), MGL_CORE_ERROR;
-    if (layer->type == &mgl_sequential_type) return mgl_run_sequential(L, index, values, n, depth);
-    if (layer->type == &mgl_module_type) return mgl_run_module(L, index, values, n);
+    const mgl_container *container = mgl_container_of(layer);
+    if (container && depth >= MGL_MAX_NESTING)
+      return mg_fail("layers are nested more than %d deep", MGL_MAX_NESTING), MGL_CORE_ERROR;
+    if (container) return container->run(L, index, values, n, depth);
     mg_tensor *result = mg_layer_forward(layer, values, n);
     if (result) return values[0] = result, 1;
-  } while (collect_for_another(L, &attempts));
+  } while (mgl_collect_for_another(L, &attempts));
   return MGL_CORE_ERROR;
 }
 
@@ -116,7 +116,7 @@ static int raise_failure(lua_State *L, size_t mark, int self, int failure) {
     return lua_error(L);
   }
   mg_layer *layer = mgl_test_layer(L, self);
-  if (layer && !mgl_is_container(layer)) mg_fail_prefix("%s: ", layer->type->name);
+  if (layer && !layer->type->container) mg_fail_prefix("%s: ", layer->type->name);
   mgl_check(L, mark);
   return 0;
 }
@@ -133,6 +133,9 @@ static int layer_call(lua_State *L) {
   for (int i = 0; i < n; i++) values[i] = mgl_check_tensor(L, i + 1, name, "input");
   luaL_checkstack(L, MGL_MAX_VALUES + 4, name);
   size_t mark = mg_pool_mark();
+  /* A layer written in Lua may free what it was given, which others are given too. */
+  for (int i = 0; i < n; i++) values[i] = mg_temporary(mg_retain(values[i]));
+  mgl_check(L, mark);
   int count = mgl_run(L, self, values, n, 0);
   if (count < 1) return raise_failure(L, mark, self, count);
   for (int i = 0; i < count - 1; i++) mgl_push_tensor(L, values[i]);
@@ -169,6 +172,13 @@ static int leaf_index(lua_State *L, const mg_layer *layer, const char *key) {
   return lua_pushnil(L), 1;
 }
 
+/* What the container at index 1 holds under the key at index 2, and pushed. */
+static bool push_field(lua_State *L) {
+  lua_getiuservalue(L, 1, MGL_FIELDS);
+  lua_pushvalue(L, 2);
+  return lua_rawget(L, -2) != LUA_TNIL;
+}
+
 /* layer.key or layer[key]; the methods are the function's upvalue. */
 static int layer_index(lua_State *L) {
   lua_settop(L, 2);
@@ -178,8 +188,9 @@ static int layer_index(lua_State *L) {
   const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
   mg_layer *layer = mgl_check_layer(L, 1, key ? key : "index");
   if (key && strcmp(key, "training") == 0) return lua_pushboolean(L, layer->training), 1;
-  if (mgl_is_container(layer)) return mgl_container_index(L, layer);
+  if (layer->type->container && push_field(L)) return 1;
   if (key) return leaf_index(L, layer, key);
+  if (layer->type->container) return lua_pushnil(L), 1;
   return luaL_error(L, "%s: a field has a name, got %s", layer->type->name, mgl_describe(L, 2));
 }
 
@@ -189,7 +200,8 @@ static int layer_assign(lua_State *L) {
   const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
   if (key && strcmp(key, "training") == 0)
     return luaL_error(L, "%s: 'training' is set by the methods train and eval", mgl_layer_name(L, 1));
-  if (mgl_is_container(layer)) return mgl_container_assign(L, layer);
+  const mgl_container *container = mgl_container_of(layer);
+  if (container && container->assign) return container->assign(L), 0;
   int slot = key ? mg_layer_slot(layer->type, key) : -1;
   if (slot < 0)
     return luaL_error(L, "%s: no parameter or buffer to assign has this name: %s", layer->type->name,
@@ -201,10 +213,10 @@ static int layer_assign(lua_State *L) {
   return 0;
 }
 
-/* #sequential, #module: how many positional layers it has. */
+/* #sequential, #module, ..: how many positional layers it has. */
 static int layer_length(lua_State *L) {
   mg_layer *layer = mgl_check_layer(L, 1, "#");
-  if (!mgl_is_container(layer)) return luaL_error(L, "%s: only containers have a length", layer->type->name);
+  if (!layer->type->container) return luaL_error(L, "%s: only containers have a length", layer->type->name);
   lua_getiuservalue(L, 1, MGL_FIELDS);
   lua_pushinteger(L, (lua_Integer)lua_rawlen(L, -1));
   return 1;
@@ -239,10 +251,9 @@ static void open_metatable(lua_State *L) {
 
 /* mg.layers(): a list of { name =, doc = }, one for every constructor. */
 static int list_layers(lua_State *L) {
-  static const mg_layer_type *const containers[] = {&mgl_sequential_type, &mgl_module_type, NULL};
   const mg_layer_type *type;
   lua_newtable(L);
-  for (int i = 0, container = 0; (type = mg_layer_type_at(i)) || (type = containers[container++]); i++) {
+  for (int i = 0, container = 0; (type = mg_layer_type_at(i)) || (type = mgl_containers[container++].type); i++) {
     lua_createtable(L, 0, 2);
     lua_pushstring(L, type->name);
     lua_setfield(L, -2, "name");
@@ -262,9 +273,10 @@ void mgl_open_layer(lua_State *L) {
     lua_pushcclosure(L, construct, 1);
     lua_setfield(L, -2, type->name);
   }
-  mgl_open_module(L);
+  mgl_open_containers(L);
   mgl_open_init(L);
   lua_setfield(L, -2, "nn");
+  mgl_open_functions(L);
   lua_pushcfunction(L, list_layers);
   lua_setfield(L, -2, "layers");
 }

@@ -1,7 +1,7 @@
 /* bind_layer.h: what the bind_*.c files about layers share.
  *
  * A layer's userdata ("box") holds an mg_layer pointer, NULL once freed, and two user values:
- *   MGL_FIELDS   what a container holds: the list of a Sequential, the fields of a Module.  Being
+ *   MGL_FIELDS   what a container holds: the list of a Sequential, the fields of a Module, ..  Being
  *                in Lua's sight, cycles among containers are collected like any others.
  *   MGL_TRAINED  the set of a Module's fields that are parameters (see mgl_is_parameter). */
 #ifndef MG_BIND_LAYER_H
@@ -15,8 +15,7 @@ enum { MGL_FIELDS = 1, MGL_TRAINED = 2 };
 #define MGL_MAX_NESTING 64 /* containers within containers */
 #define MGL_MAX_VALUES 16  /* tensors that go into or come out of a layer */
 
-/* The types of containers: they have a name only. */
-extern const mg_layer_type mgl_sequential_type, mgl_module_type;
+extern const mg_layer_type mgl_module_type; /* layers written in Lua */
 
 /* ---- boxes (bind_layer.c) ------------------------------------------------------------------- */
 
@@ -38,20 +37,43 @@ enum { MGL_CORE_ERROR = -1, MGL_LUA_ERROR = -2 };
  * MGL_CORE_ERROR says that mg_error() tells what failed, MGL_LUA_ERROR that the error is on top of
  * the stack, which otherwise is as it was.  depth counts the containers around it. */
 int mgl_run(lua_State *L, int index, mg_tensor **values, int n, int depth);
-/* The same for containers (bind_module.c). */
-int mgl_run_sequential(lua_State *L, int index, mg_tensor **values, int n, int depth);
-int mgl_run_module(lua_State *L, int index, mg_tensor **values, int n);
+/* After a failure for lack of memory: collect garbage, which may hold some.  True, with the error
+ * cleared, if that is worth another attempt, as it is once; *attempts starts at 0. */
+bool mgl_collect_for_another(lua_State *L, int *attempts);
 /* The call of a Module from Lua: any arguments, any results. */
 int mgl_module_call(lua_State *L);
 
-/* ---- containers (bind_module.c) ------------------------------------------------------------- */
+/* ---- containers ----------------------------------------------------------------------------- */
 
-bool mgl_is_container(const mg_layer *layer);
-/* Reading and assigning container[key], for the box, key (and value) at indices 1, 2 (and 3). */
-int mgl_container_index(lua_State *L, const mg_layer *layer);
-int mgl_container_assign(lua_State *L, const mg_layer *layer);
+typedef struct mgl_container {
+  const mg_layer_type *type;
+  lua_CFunction construct; /* the type is its upvalue */
+  /* As mgl_run. */
+  int (*run)(lua_State *L, int index, mg_tensor **values, int n, int depth);
+  /* container[key] = value, for box, key and value at indices 1, 2 and 3; NULL where only its own
+   * tensors may be assigned. */
+  void (*assign)(lua_State *L);
+} mgl_container;
+
+extern const mgl_container mgl_containers[]; /* bind_container.c; ended by a NULL type */
+
+/* The container that a layer is, or NULL. */
+const mgl_container *mgl_container_of(const mg_layer *layer);
 /* The constructors, added to the table at the top of the stack. */
-void mgl_open_module(lua_State *L);
+void mgl_open_containers(lua_State *L);
+
+int mgl_new_module(lua_State *L); /* bind_module.c */
+int mgl_run_module(lua_State *L, int index, mg_tensor **values, int n, int depth);
+void mgl_assign_module(lua_State *L);
+int mgl_new_spectral_norm(lua_State *L); /* bind_spectral.c */
+int mgl_run_spectral_norm(lua_State *L, int index, mg_tensor **values, int n, int depth);
+/* Push the layer that the SpectralNorm at index normalises. */
+void mgl_push_normalized(lua_State *L, int index);
+
+/* Give the box on top of the stack empty fields, and push those. */
+void mgl_push_fields(lua_State *L);
+/* Push a container of a type without options, and its empty fields; or raise. */
+void mgl_push_container(lua_State *L, const mg_layer_type *type);
 
 /* A field of a container that is a layer or a tensor. */
 typedef struct mgl_entry {
@@ -76,6 +98,11 @@ bool mgl_is_parameter(lua_State *L, int index, const mgl_entry *entry, const mg_
 extern const luaL_Reg mgl_state_methods[]; /* bind_state.c; ended by a NULL name */
 int mgl_layer_tostring(lua_State *L);      /* bind_layer_print.c */
 void mgl_open_init(lua_State *L);          /* bind_init.c: adds `init` to the table at the top */
+void mgl_open_functions(lua_State *L);     /* bind_layer_function.c: adds functions to the table at the top */
+
+/* Push the list of the layer at index 1 and all within it, outer before inner, each once: layer,
+ * prefix of its tensors' names, layer, prefix, ... */
+void mgl_push_layers(lua_State *L, const char *function);
 
 /* The method: the number of elements of all parameters of the layer at index 1 and those within. */
 int mgl_num_parameters(lua_State *L);

@@ -1,5 +1,6 @@
 /* bind_layer_print.c: a layer as a person wants to see it: a diagram with parameter counts. */
 #include "bind_layer.h"
+#include "layer_spectral.h"
 
 /* ---- numbers -------------------------------------------------------------------------------- */
 
@@ -49,24 +50,31 @@ static void add_line(lua_State *L, diagram *d, int64_t count) {
   lua_rawseti(L, d->counts, line);
 }
 
-/* Push what stands for the layer at index: "Linear(64 -> 256)", or a container's name. */
-static void push_description(lua_State *L, int index) {
-  char text[512];
+static bool is_normalizer(lua_State *L, int index) {
   const mg_layer *layer = mgl_test_layer(L, index);
-  if (!layer || mgl_is_container(layer)) {
+  return layer && layer->type == &mg_spectral_norm_type;
+}
+
+/* Push what stands for the layer at index: "Linear(64 -> 256)", "SpectralNorm(Linear(64 -> 256))",
+ * or a container's name. */
+static void push_description(lua_State *L, int index) {
+  char text[512], own[128];
+  const mg_layer *layer = mgl_test_layer(L, index);
+  if (is_normalizer(L, index)) {
+    mg_layer_describe(layer, own, sizeof own);
+    const char *options = strchr(own, '(');
+    mgl_push_normalized(L, index);
+    push_description(L, lua_gettop(L));
+    lua_pushfstring(L, "%s(%s%s%s", layer->type->name, lua_tostring(L, -1), options ? ", " : "",
+                    options ? options + 1 : ")");
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+  } else if (!layer || layer->type->container) {
     lua_pushstring(L, mgl_layer_name(L, index));
   } else {
     mg_layer_describe(layer, text, sizeof text);
     lua_pushstring(L, text);
   }
-}
-
-/* Elements of a plain layer's own parameters. */
-static int64_t own_parameters(const mg_layer *layer) {
-  int64_t count = 0;
-  for (int i = 0; layer && layer->type->slots[i].name; i++)
-    if (layer->tensor[i] && !layer->type->slots[i].buffer) count += layer->tensor[i]->numel;
-  return count;
 }
 
 /* Whether the layer at index is met for the first time. */
@@ -78,6 +86,22 @@ static bool first_time(lua_State *L, const diagram *d, int index) {
   lua_pushboolean(L, true);
   lua_rawset(L, d->seen);
   return first;
+}
+
+/* Elements of the own parameters of the layer at index, or of that which it normalises, unless that
+ * was shown before. */
+static int64_t own_parameters(lua_State *L, const diagram *d, int index) {
+  int64_t count = 0;
+  if (is_normalizer(L, index)) {
+    mgl_push_normalized(L, index);
+    if (first_time(L, d, lua_gettop(L))) count = own_parameters(L, d, lua_gettop(L));
+    lua_pop(L, 1);
+    return count;
+  }
+  const mg_layer *layer = mgl_test_layer(L, index);
+  for (int i = 0; layer && layer->type->slots[i].name; i++)
+    if (layer->tensor[i] && !layer->type->slots[i].buffer) count += layer->tensor[i]->numel;
+  return count;
 }
 
 static void add_entries(lua_State *L, diagram *d, int index, size_t indent, int depth);
@@ -106,7 +130,7 @@ static void add_entry(lua_State *L, diagram *d, int index, const mgl_entry *entr
   bool first = first_time(L, d, value);
   push_description(L, value);
   lua_pushfstring(L, "%s%s%s", lead, lua_tostring(L, -1), first ? "" : "  (as above)");
-  add_line(L, d, first ? own_parameters(mgl_test_layer(L, value)) : 0);
+  add_line(L, d, first ? own_parameters(L, d, value) : 0);
   if (first) add_entries(L, d, value, indent, depth + 1);
 }
 
@@ -133,7 +157,7 @@ static void push_spaces(lua_State *L, size_t n) {
 static void add_entries(lua_State *L, diagram *d, int index, size_t indent, int depth) {
   int top = lua_gettop(L), count;
   luaL_checkstack(L, 16, "tostring");
-  if (!mgl_test_layer(L, index)) return;
+  if (!mgl_test_layer(L, index) || is_normalizer(L, index)) return;
   const mgl_entry *entries = mgl_push_entries(L, index, &count);
   if (depth > MGL_MAX_NESTING) {
     push_spaces(L, indent);

@@ -1,70 +1,13 @@
-/* bind_module.c: the containers: Sequential, and Module, a layer written in Lua. */
+/* bind_module.c: Module, a layer written in Lua, and what all containers hold. */
 #include "bind_layer.h"
 
-const mg_layer_type mgl_sequential_type = {
-    .name = "Sequential",
-    .doc = "Sequential{ layers.. }: one after the other, each given what the one before returned"};
 const mg_layer_type mgl_module_type = {
     .name = "Module",
+    .container = true,
     .doc = "Module{ name =, fields.., forward = function(self, ..) }: a layer written in Lua; fields that are layers "
            "are its children, tensors that require a gradient its parameters, other tensors its buffers"};
 
-bool mgl_is_container(const mg_layer *layer) {
-  return layer->type == &mgl_sequential_type || layer->type == &mgl_module_type;
-}
-
-/* ---- forward: Sequential -------------------------------------------------------------------- */
-
-/* Drain the pool to mark, but keep n tensors as temporaries. */
-static bool keep(size_t mark, mg_tensor **values, int n) {
-  for (int i = 0; i < n; i++) mg_retain(values[i]);
-  mg_pool_drain(mark);
-  bool kept = true;
-  for (int i = 0; i < n; i++) kept = mg_temporary(values[i]) && kept;
-  return kept;
-}
-
-/* Containers that a message names, so that what happened is not lost behind where. */
-#define MAX_PLACES 8
-
-/* Put "in layer 3 (BatchNorm) of Sequential: " in front of what failed in the layer at base + 1.
- * Of the stack from base on, leave the error where Lua holds it, else nothing. */
-static int add_place(lua_State *L, int base, int position, int depth, int failure) {
-  const char *name = mgl_layer_name(L, base + 1);
-  bool place = depth < MAX_PLACES;
-  if (failure == MGL_CORE_ERROR) {
-    if (place) mg_fail_prefix("in layer %d (%s) of Sequential: ", position, name);
-    lua_settop(L, base - 1);
-    return failure;
-  }
-  if (place && lua_type(L, -1) == LUA_TSTRING)
-    lua_pushfstring(L, "in layer %d (%s) of Sequential: %s", position, name, lua_tostring(L, -1));
-  lua_replace(L, base);
-  lua_settop(L, base);
-  return failure;
-}
-
-int mgl_run_sequential(lua_State *L, int index, mg_tensor **values, int n, int depth) {
-  if (depth >= MGL_MAX_NESTING) return mg_fail("layers are nested more than %d deep", MGL_MAX_NESTING), MGL_CORE_ERROR;
-  luaL_checkstack(L, MGL_MAX_VALUES + 10, "Sequential");
-  lua_getiuservalue(L, index, MGL_FIELDS);
-  int children = lua_gettop(L);
-  size_t mark = mg_pool_mark();
-  for (int i = 1; i <= (int)lua_rawlen(L, children); i++) {
-    lua_rawgeti(L, children, i);
-    n = mgl_run(L, children + 1, values, n, depth + 1);
-    if (n >= 0 && !keep(mark, values, n)) n = MGL_CORE_ERROR;
-    if (n < 0) {
-      mg_pool_drain(mark);
-      return add_place(L, children, i, depth, n);
-    }
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
-  return n;
-}
-
-/* ---- forward: Module ------------------------------------------------------------------------ */
+/* ---- forward -------------------------------------------------------------------------------- */
 
 /* Push the function `forward` of the Module at index, or raise. */
 static void push_forward(lua_State *L, int index) {
@@ -97,7 +40,8 @@ static int call_for_tensors(lua_State *L) {
   return count;
 }
 
-int mgl_run_module(lua_State *L, int index, mg_tensor **values, int n) {
+int mgl_run_module(lua_State *L, int index, mg_tensor **values, int n, int depth) {
+  (void)depth; /* Lua's own limit on calls within calls holds here */
   int base = lua_gettop(L);
   luaL_checkstack(L, 2 * MGL_MAX_VALUES, "Module");
   lua_pushcfunction(L, call_for_tensors);
@@ -156,32 +100,7 @@ static void check_field(lua_State *L, int key, int value, const char *module) {
   if (lua_istable(L, value)) check_no_layers_inside(L, value, module);
 }
 
-/* ---- fields --------------------------------------------------------------------------------- */
-
-int mgl_container_index(lua_State *L, const mg_layer *layer) {
-  lua_getiuservalue(L, 1, MGL_FIELDS);
-  lua_pushvalue(L, 2);
-  if (lua_rawget(L, -2) == LUA_TNIL && lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "name") == 0)
-    lua_pushstring(L, layer->type->name);
-  return 1;
-}
-
-static void assign_child(lua_State *L) {
-  int isnum;
-  lua_getiuservalue(L, 1, MGL_FIELDS);
-  lua_Integer length = (lua_Integer)lua_rawlen(L, -1), position = lua_tointegerx(L, 2, &isnum);
-  if (!isnum || position < 1 || position > length + 1)
-    luaL_error(L, "Sequential: expected a position in 1 .. %I to assign a layer to, got %s", length + 1,
-               mgl_describe(L, 2));
-  if (!is_layer(L, 3) && !(lua_isnil(L, 3) && position == length))
-    luaL_error(L, "Sequential: layer %I: expected a layer%s, got %s", position,
-               position == length ? ", or nil to remove the last one" : "", mgl_describe(L, 3));
-  lua_pushvalue(L, 3);
-  lua_rawseti(L, -2, position);
-}
-
-int mgl_container_assign(lua_State *L, const mg_layer *layer) {
-  if (layer->type == &mgl_sequential_type) return assign_child(L), 0;
+void mgl_assign_module(lua_State *L) {
   check_field(L, 2, 3, mgl_layer_name(L, 1));
   lua_getiuservalue(L, 1, MGL_FIELDS);
   lua_pushvalue(L, 2);
@@ -191,7 +110,6 @@ int mgl_container_assign(lua_State *L, const mg_layer *layer) {
   lua_pushvalue(L, 2);
   lua_pushnil(L);
   lua_rawset(L, -3);
-  return 0;
 }
 
 /* ---- entries in order ------------------------------------------------------------------------ */
@@ -265,13 +183,7 @@ bool mgl_is_parameter(lua_State *L, int index, const mgl_entry *entry, const mg_
 
 /* ---- constructors ---------------------------------------------------------------------------- */
 
-/* Push a container with empty fields, and those fields. */
-static void push_container(lua_State *L, const mg_layer_type *type) {
-  static const mg_values no_values;
-  mg_layer **box = mgl_push_layer_box(L);
-  size_t mark = mg_pool_mark();
-  *box = mg_layer_new(type, &no_values);
-  mgl_check(L, mark);
+void mgl_push_fields(lua_State *L) {
   lua_newtable(L);
   lua_setiuservalue(L, -2, MGL_TRAINED);
   lua_newtable(L);
@@ -279,34 +191,20 @@ static void push_container(lua_State *L, const mg_layer_type *type) {
   lua_setiuservalue(L, -3, MGL_FIELDS);
 }
 
-/* nn.Sequential{ a, b, .. } or nn.Sequential(a, b, ..). */
-static int new_sequential(lua_State *L) {
-  if (!(lua_gettop(L) == 1 && lua_istable(L, 1))) {
-    lua_Integer n = lua_gettop(L);
-    lua_createtable(L, (int)n, 0);
-    lua_insert(L, 1);
-    for (; n > 0; n--) lua_rawseti(L, 1, n);
-  }
-  lua_Integer n = (lua_Integer)lua_rawlen(L, 1), keys = 0;
-  push_container(L, &mgl_sequential_type);
-  for (lua_Integer i = 1; i <= n; i++) {
-    lua_rawgeti(L, 1, i);
-    if (!is_layer(L, -1))
-      return luaL_error(L, "Sequential: layer %I: expected a layer, got %s%s", i, mgl_describe(L, -1),
-                        lua_isfunction(L, -1) ? " (nn.Module{ forward = .. } makes a layer of a function)" : "");
-    lua_rawseti(L, -2, i);
-  }
-  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) keys++;
-  if (keys != n) return luaL_error(L, "Sequential: expected a list of layers, without names or holes");
-  lua_pop(L, 1);
-  return 1;
+void mgl_push_container(lua_State *L, const mg_layer_type *type) {
+  static const mg_values no_values;
+  mg_layer **box = mgl_push_layer_box(L);
+  size_t mark = mg_pool_mark();
+  *box = mg_layer_new(type, &no_values);
+  mgl_check(L, mark);
+  mgl_push_fields(L);
 }
 
-static int new_module(lua_State *L) {
+int mgl_new_module(lua_State *L) {
   if (!lua_istable(L, 1)) mgl_bad_argument(L, "Module", 1, "fields", "a table of fields");
   if (lua_gettop(L) > 1) return luaL_error(L, "Module: expected one table of fields, got %d arguments", lua_gettop(L));
   const char *name = lua_getfield(L, 1, "name") == LUA_TSTRING ? lua_tostring(L, 2) : "Module";
-  push_container(L, &mgl_module_type);
+  mgl_push_container(L, &mgl_module_type);
   for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
     check_field(L, lua_gettop(L) - 1, lua_gettop(L), name);
     lua_pushvalue(L, -2);
@@ -315,9 +213,4 @@ static int new_module(lua_State *L) {
   }
   lua_pop(L, 1);
   return 1;
-}
-
-void mgl_open_module(lua_State *L) {
-  static const luaL_Reg constructors[] = {{"Sequential", new_sequential}, {"Module", new_module}, {NULL, NULL}};
-  luaL_setfuncs(L, constructors, 0);
 }

@@ -46,9 +46,7 @@ static void visit(lua_State *L, const walk *w, int depth) {
   lua_settop(L, prefix - 1);
 }
 
-/* Push the list of the layer at index 1 and all within it, outer before inner, each once: layer,
- * prefix of its tensors' names, layer, prefix, ... */
-static void push_layers(lua_State *L, const char *function) {
+void mgl_push_layers(lua_State *L, const char *function) {
   mgl_check_layer(L, 1, function);
   lua_newtable(L);
   lua_newtable(L);
@@ -70,7 +68,7 @@ static void add_tensor(lua_State *L, int list, mg_tensor *t, bool parameter) {
   lua_rawseti(L, list, length + 3);
 }
 
-static void add_leaf_tensors(lua_State *L, int list, const mg_layer *layer, const char *prefix) {
+static void add_own_tensors(lua_State *L, int list, const mg_layer *layer, const char *prefix) {
   for (int i = 0; layer->type->slots[i].name; i++) {
     if (!layer->tensor[i]) continue;
     lua_pushfstring(L, "%s%s", prefix, layer->type->slots[i].name);
@@ -78,9 +76,9 @@ static void add_leaf_tensors(lua_State *L, int list, const mg_layer *layer, cons
   }
 }
 
-/* The tensors of the container on top of the stack.  One that an operation made is neither
+/* The tensors among the fields of the container on top of the stack.  One that an operation made is neither
  * parameter nor buffer, but something that forward left there. */
-static void add_container_tensors(lua_State *L, int list, const char *prefix, const char *function) {
+static void add_field_tensors(lua_State *L, int list, const char *prefix, const char *function) {
   int index = lua_gettop(L), count;
   const mgl_entry *entries = mgl_push_entries(L, index, &count);
   for (int i = 0; i < count; i++) {
@@ -103,17 +101,15 @@ static void add_container_tensors(lua_State *L, int list, const char *prefix, co
 /* Push the list of all tensors of the layer at index 1 and those within it, in order: name, box,
  * whether it is a parameter, name, box, ... */
 static void push_tensors(lua_State *L, const char *function) {
-  push_layers(L, function);
+  mgl_push_layers(L, function);
   int layers = lua_gettop(L);
   lua_newtable(L);
   for (lua_Integer i = 1; lua_rawgeti(L, layers, i + 1) != LUA_TNIL; i += 2) {
     const char *prefix = lua_tostring(L, -1);
     lua_rawgeti(L, layers, i);
     mg_layer *layer = mgl_check_layer(L, -1, function);
-    if (mgl_is_container(layer))
-      add_container_tensors(L, layers + 1, prefix, function);
-    else
-      add_leaf_tensors(L, layers + 1, layer, prefix);
+    add_own_tensors(L, layers + 1, layer, prefix);
+    if (layer->type->container) add_field_tensors(L, layers + 1, prefix, function);
     lua_pop(L, 2);
   }
   lua_pop(L, 1);
@@ -307,7 +303,7 @@ static int layer_load_state_dict(lua_State *L) {
 
 static int set_training(lua_State *L, const char *function, bool on) {
   lua_settop(L, 1);
-  push_layers(L, function);
+  mgl_push_layers(L, function);
   for (lua_Integer i = 1; lua_rawgeti(L, 2, i) != LUA_TNIL; i += 2, lua_pop(L, 1))
     mgl_check_layer(L, -1, function)->training = on;
   lua_settop(L, 1);
@@ -321,7 +317,7 @@ static int layer_eval(lua_State *L) { return set_training(L, "eval", false); }
 static int layer_apply(lua_State *L) {
   lua_settop(L, 2);
   if (!lua_isfunction(L, 2)) mgl_bad_argument(L, "apply", 2, "f", "a function");
-  push_layers(L, "apply");
+  mgl_push_layers(L, "apply");
   for (lua_Integer i = 1; lua_rawgeti(L, 3, i) != LUA_TNIL; i += 2) {
     lua_pushvalue(L, 2);
     lua_insert(L, -2);
@@ -425,7 +421,7 @@ static void push_copy(lua_State *L, int index, int depth) {
     mg_release(shared);
     lua_pop(L, 1);
   }
-  if (mgl_is_container(layer)) copy_container(L, index, depth);
+  if (layer->type->container) copy_container(L, index, depth);
 }
 
 /* A layer of its own with the same values; functions and plain tables in fields are shared. */

@@ -1,9 +1,13 @@
 /* layer.c: what all kinds of layers have in common. */
 #include "layer.h"
 
+#include "init.h"
+
 /* ---- the table ----------------------------------------------------------------------------- */
 
-static const mg_layer_type *const families[] = {mg_dense_layers, mg_norm_layers, mg_activation_layers, mg_shape_layers};
+static const mg_layer_type *const families[] = {mg_dense_layers, mg_conv_layers,      mg_image_layers,
+                                                mg_norm_layers,  mg_minibatch_layers, mg_activation_layers,
+                                                mg_shape_layers};
 
 const mg_layer_type *mg_layer_type_at(int i) {
   for (size_t family = 0; family < sizeof families / sizeof *families; family++)
@@ -55,6 +59,17 @@ mg_tensor *mg_layer_allocate(mg_layer *layer, int slot, int ndim, const int64_t 
   return layer->tensor[slot] = mg_retain(t);
 }
 
+bool mg_layer_allocate_weight(mg_layer *layer, int ndim, const int64_t *shape, int64_t bias_size) {
+  mg_tensor *weight = mg_layer_allocate(layer, MG_LAYER_WEIGHT, ndim, shape);
+  if (!weight || !mg_init_kaiming_uniform(weight, MG_FAN_IN, mg_init_gain(MG_GAIN_LEAKY_RELU, sqrt(5)))) return false;
+  if (bias_size == 0) return true;
+  mg_tensor *bias = mg_layer_allocate(layer, MG_LAYER_BIAS, 1, &bias_size);
+  if (!bias) return false;
+  double bound = 1 / sqrt((double)weight->numel / (double)weight->shape[ndim - 1]);
+  mg_init_uniform(bias, -bound, bound);
+  return true;
+}
+
 int64_t mg_layer_integer(const mg_layer *layer, int option) { return (int64_t)layer->values.value[option][0]; }
 
 /* ---- tensors ------------------------------------------------------------------------------- */
@@ -89,6 +104,15 @@ mg_tensor *mg_layer_forward(mg_layer *layer, mg_tensor *const *in, int n) {
   return mg_pool_drain_keep(mark, type->unary ? type->unary(in[0]) : type->forward(layer, in));
 }
 
+mg_tensor *mg_layer_forward_with(mg_layer *layer, int slot, mg_tensor *t, mg_tensor *const *in, int n) {
+  mg_tensor *own = layer->tensor[slot];
+  if (!t) return NULL;
+  layer->tensor[slot] = t;
+  mg_tensor *y = mg_layer_forward(layer, in, n);
+  layer->tensor[slot] = own;
+  return y;
+}
+
 bool mg_layer_expect_features(const mg_tensor *x, int64_t features, int min_ndim) {
   if (x->ndim >= min_ndim && x->shape[x->ndim - 1] == features) return true;
   if (x->ndim >= min_ndim)
@@ -97,6 +121,18 @@ bool mg_layer_expect_features(const mg_tensor *x, int64_t features, int min_ndim
     mg_fail("expected at least %d dimension%s, the last of %" PRId64 " features, got %s", min_ndim,
             min_ndim == 1 ? "" : "s", features, mg_tensor_text(x));
   return false;
+}
+
+bool mg_layer_expect_images(const mg_tensor *x, int64_t channels) {
+  if (x->ndim != 4 || (channels > 0 && x->shape[3] != channels)) {
+    char expected[32] = "channels";
+    if (channels > 0) snprintf(expected, sizeof expected, "%" PRId64 " channels", channels);
+    return mg_fail("expected images (n, height, width, %s), got %s", expected, mg_tensor_text(x)), false;
+  }
+  for (int i = 1; i <= 2; i++)
+    if (x->shape[i] < 1 || (double)x->shape[i] > MG_LAYER_MAX_SIZE)
+      return mg_fail("expected images of at least one pixel, got %s", mg_tensor_text(x)), false;
+  return true;
 }
 
 /* ---- in words ------------------------------------------------------------------------------ */
@@ -128,6 +164,14 @@ static void append_value(text_buffer *to, const mg_option *option, const double 
   case MG_PAIR:
     append(to, "{ %.14g, %.14g }", value[0], value[1]);
     break;
+  case MG_SIDES:
+    if (option->positional)
+      append(to, "%.14g x %.14g", value[0], value[1]);
+    else if (value[0] == value[1])
+      append(to, "%.14g", value[0]);
+    else
+      append(to, "{ %.14g, %.14g }", value[0], value[1]);
+    break;
   default:
     append(to, "%.14g", value[0]);
   }
@@ -137,13 +181,17 @@ static void append_shape(text_buffer *to, const mg_values *values) {
   for (int i = 0; i < values->ndim; i++) append(to, i ? ", %" PRId64 : "%" PRId64, values->shape[i]);
 }
 
+static bool is_fallback(const mg_option *option, const double *value) {
+  bool two = option->kind == MG_PAIR || option->kind == MG_SIDES;
+  return value[0] == option->fallback[0] && (!two || value[1] == option->fallback[1]);
+}
+
 /* Features in and out read "64 -> 256"; a size after them reads "5 pieces". */
 static void append_option(text_buffer *to, const mg_layer *layer, int i) {
   const mg_option *option = &layer->type->options[i];
   const double *value = layer->values.value[i];
   bool size = option->kind == MG_SIZE, shape = option->kind == MG_SHAPE, key = !size && !shape && !option->positional;
-  bool pair = option->kind == MG_PAIR;
-  if (key && value[0] == option->fallback[0] && (!pair || value[1] == option->fallback[1])) return;
+  if (key && is_fallback(option, value)) return;
   if (to->text[to->length - 1] != '(') append(to, layer->type->maps && i == 1 ? " -> " : ", ");
   if (key) append(to, "%s = ", option->name);
   if (shape)

@@ -25,6 +25,8 @@ typedef struct mg_layer_type {
   const mg_option *options;            /* of the constructor; NULL where it takes none */
   mg_slot slots[MG_LAYER_TENSORS + 1]; /* ended by a NULL name */
   bool maps;                           /* the first two sizes are features in and out */
+  bool transposed;                     /* the weight is (.., out, in) instead of (.., in, out) */
+  bool container;                      /* made and run by the binding, which holds what is within */
   /* Check the values of the options together and fill the slots that they call for
    * (mg_layer_allocate); false with an error set.  NULL where there is nothing to do. */
   bool (*build)(mg_layer *layer);
@@ -33,6 +35,7 @@ typedef struct mg_layer_type {
   mg_tensor *(*forward)(mg_layer *layer, mg_tensor *const *in);
   int inputs;
   mg_tensor *(*unary)(mg_tensor *x); /* instead of the three above: a plain function of one tensor */
+  const char *function;              /* the name by which tensors have it without a layer, or NULL */
   const char *doc;
 } mg_layer_type;
 
@@ -56,6 +59,8 @@ void mg_layer_free(mg_layer *layer); /* NULL-safe */
 /* The layer's output for n inputs, a temporary; all other temporaries made on the way are
  * drained.  NULL with an error set, also where n is not the number that the layer takes. */
 mg_tensor *mg_layer_forward(mg_layer *layer, mg_tensor *const *in, int n);
+/* The same with another tensor in a slot, for this call only. */
+mg_tensor *mg_layer_forward_with(mg_layer *layer, int slot, mg_tensor *t, mg_tensor *const *in, int n);
 
 /* The position of the slot called `name`, or -1. */
 int mg_layer_slot(const mg_layer_type *type, const char *name);
@@ -78,13 +83,33 @@ mg_tensor *mg_layer_allocate(mg_layer *layer, int slot, int ndim, const int64_t 
 int64_t mg_layer_integer(const mg_layer *layer, int option);
 /* True where x has at least min_ndim dimensions, the last of size `features`; else an error. */
 bool mg_layer_expect_features(const mg_tensor *x, int64_t features, int min_ndim);
+/* True where x is images (n, height, width, channels) of so many channels (0: any) and at least one
+ * pixel; else an error. */
+bool mg_layer_expect_images(const mg_tensor *x, int64_t channels);
+
+/* Slots of layers that multiply by a weight. */
+enum { MG_LAYER_WEIGHT, MG_LAYER_BIAS };
+/* A weight of the shape given and, unless bias_size is 0, a bias, both uniform in +-1/sqrt(fan-in),
+ * as PyTorch has it (its Kaiming initialiser for leaky ReLU of slope sqrt 5). */
+bool mg_layer_allocate_weight(mg_layer *layer, int ndim, const int64_t *shape, int64_t bias_size);
+
+/* Rows of option tables. */
+#define MG_SIZE_OPTION(name)                                                                                           \
+  { (name), MG_SIZE, false, true, {0}, 1, MG_LAYER_MAX_SIZE, NULL }
+#define MG_SWITCH_OPTION(name, on)                                                                                     \
+  { (name), MG_BOOLEAN, false, false, {on}, 0, 0, NULL }
+#define MG_EPS_OPTION(fallback)                                                                                        \
+  { "eps", MG_NUMBER, false, false, {fallback}, 0, INFINITY, NULL }
 
 /* Largest size that a constructor takes: a product of two of them still is an int64_t. */
 #define MG_LAYER_MAX_SIZE 2147483647.0
 
 extern const mg_layer_type mg_dense_layers[];      /* layer_dense.c */
-extern const mg_layer_type mg_activation_layers[]; /* layer_activation.c */
+extern const mg_layer_type mg_conv_layers[];       /* layer_conv.c */
+extern const mg_layer_type mg_image_layers[];      /* layer_image.c */
 extern const mg_layer_type mg_norm_layers[];       /* layer_norm.c */
+extern const mg_layer_type mg_minibatch_layers[];  /* layer_minibatch.c */
+extern const mg_layer_type mg_activation_layers[]; /* layer_activation.c */
 extern const mg_layer_type mg_shape_layers[];      /* layer_shape.c */
 
 #endif

@@ -2,50 +2,35 @@
 #include "init.h"
 #include "layer.h"
 
-#define SIZE(name)                                                                                                     \
-  { (name), MG_SIZE, false, true, {0}, 1, MG_LAYER_MAX_SIZE, NULL }
-
-enum { WEIGHT, BIAS }; /* slots */
-
-/* Weight (in, out) and, where wanted, bias (out), both uniform in +-1/sqrt(in), as PyTorch has it
- * (its Kaiming initialiser for leaky ReLU of slope sqrt 5). */
-static bool allocate_linear(mg_layer *layer, int64_t in, int64_t out, bool with_bias) {
-  mg_tensor *weight = mg_layer_allocate(layer, WEIGHT, 2, (int64_t[]){in, out});
-  if (!weight || !mg_init_kaiming_uniform(weight, MG_FAN_IN, mg_init_gain(MG_GAIN_LEAKY_RELU, sqrt(5)))) return false;
-  if (!with_bias) return true;
-  mg_tensor *bias = mg_layer_allocate(layer, BIAS, 1, &out);
-  if (!bias) return false;
-  double bound = 1 / sqrt((double)in);
-  mg_init_uniform(bias, -bound, bound);
-  return true;
-}
-
 /* ---- Linear -------------------------------------------------------------------------------- */
 
 enum { LINEAR_IN, LINEAR_OUT, LINEAR_BIAS };
 static const mg_option linear_options[] = {
-    SIZE("in"), SIZE("out"), {"bias", MG_BOOLEAN, false, false, {1}, 0, 0, NULL}, {.name = NULL}};
+    MG_SIZE_OPTION("in"), MG_SIZE_OPTION("out"), MG_SWITCH_OPTION("bias", 1), {.name = NULL}};
 
 static bool linear_build(mg_layer *layer) {
-  return allocate_linear(layer, mg_layer_integer(layer, LINEAR_IN), mg_layer_integer(layer, LINEAR_OUT),
-                         mg_layer_integer(layer, LINEAR_BIAS));
+  int64_t shape[] = {mg_layer_integer(layer, LINEAR_IN), mg_layer_integer(layer, LINEAR_OUT)};
+  return mg_layer_allocate_weight(layer, 2, shape, mg_layer_integer(layer, LINEAR_BIAS) ? shape[1] : 0);
 }
 
 static mg_tensor *linear_forward(mg_layer *layer, mg_tensor *const *in) {
   if (!mg_layer_expect_features(in[0], mg_layer_integer(layer, LINEAR_IN), 1)) return NULL;
-  return mg_linear(in[0], layer->tensor[WEIGHT], layer->tensor[BIAS]);
+  return mg_linear(in[0], layer->tensor[MG_LAYER_WEIGHT], layer->tensor[MG_LAYER_BIAS]);
 }
 
 /* ---- Maxout -------------------------------------------------------------------------------- */
 
 enum { MAXOUT_IN, MAXOUT_UNITS, MAXOUT_PIECES, MAXOUT_BIAS };
-static const mg_option maxout_options[] = {
-    SIZE("in"), SIZE("units"), SIZE("pieces"), {"bias", MG_BOOLEAN, false, false, {1}, 0, 0, NULL}, {.name = NULL}};
+static const mg_option maxout_options[] = {MG_SIZE_OPTION("in"),
+                                           MG_SIZE_OPTION("units"),
+                                           MG_SIZE_OPTION("pieces"),
+                                           MG_SWITCH_OPTION("bias", 1),
+                                           {.name = NULL}};
 
 static bool maxout_build(mg_layer *layer) {
-  return allocate_linear(layer, mg_layer_integer(layer, MAXOUT_IN),
-                         mg_layer_integer(layer, MAXOUT_UNITS) * mg_layer_integer(layer, MAXOUT_PIECES),
-                         mg_layer_integer(layer, MAXOUT_BIAS));
+  int64_t shape[] = {mg_layer_integer(layer, MAXOUT_IN),
+                     mg_layer_integer(layer, MAXOUT_UNITS) * mg_layer_integer(layer, MAXOUT_PIECES)};
+  return mg_layer_allocate_weight(layer, 2, shape, mg_layer_integer(layer, MAXOUT_BIAS) ? shape[1] : 0);
 }
 
 /* Piece p of unit u is column p * units + u, so the maximum over pieces runs along rows. */
@@ -58,18 +43,18 @@ static mg_tensor *maxout_forward(mg_layer *layer, mg_tensor *const *in) {
   memcpy(shape, x->shape, sizeof shape);
   shape[x->ndim - 1] = mg_layer_integer(layer, MAXOUT_PIECES);
   shape[x->ndim] = mg_layer_integer(layer, MAXOUT_UNITS);
-  mg_tensor *all = mg_linear(x, layer->tensor[WEIGHT], layer->tensor[BIAS]);
+  mg_tensor *all = mg_linear(x, layer->tensor[MG_LAYER_WEIGHT], layer->tensor[MG_LAYER_BIAS]);
   return mg_max(mg_reshape(all, x->ndim + 1, shape), x->ndim - 1, false);
 }
 
 /* ---- Embedding ----------------------------------------------------------------------------- */
 
 enum { EMBEDDING_COUNT, EMBEDDING_SIZE };
-static const mg_option embedding_options[] = {SIZE("count"), SIZE("size"), {.name = NULL}};
+static const mg_option embedding_options[] = {MG_SIZE_OPTION("count"), MG_SIZE_OPTION("size"), {.name = NULL}};
 
 static bool embedding_build(mg_layer *layer) {
   int64_t shape[] = {mg_layer_integer(layer, EMBEDDING_COUNT), mg_layer_integer(layer, EMBEDDING_SIZE)};
-  mg_tensor *weight = mg_layer_allocate(layer, WEIGHT, 2, shape);
+  mg_tensor *weight = mg_layer_allocate(layer, MG_LAYER_WEIGHT, 2, shape);
   if (weight) mg_init_normal(weight, 0, 1);
   return weight;
 }
@@ -95,7 +80,7 @@ static mg_tensor *embedding_forward(mg_layer *layer, mg_tensor *const *in) {
   int64_t shape[MG_MAX_DIM];
   memcpy(shape, index->shape, sizeof shape);
   shape[index->ndim] = mg_layer_integer(layer, EMBEDDING_SIZE);
-  return mg_reshape(mg_index_select(layer->tensor[WEIGHT], 0, row), index->ndim + 1, shape);
+  return mg_reshape(mg_index_select(layer->tensor[MG_LAYER_WEIGHT], 0, row), index->ndim + 1, shape);
 }
 
 /* ---- the table ----------------------------------------------------------------------------- */

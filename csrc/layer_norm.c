@@ -1,11 +1,8 @@
-/* layer_norm.c: normalisation: BatchNorm over the batch, LayerNorm within each sample. */
+/* layer_norm.c: normalisation: BatchNorm over the batch, the others within each sample. */
 #include "init.h"
 #include "layer.h"
 
 enum { WEIGHT, BIAS, RUNNING_MEAN, RUNNING_VAR }; /* slots */
-
-#define EPS_OPTION                                                                                                     \
-  { "eps", MG_NUMBER, false, false, {1e-5}, 0, INFINITY, NULL }
 
 /* A tensor of one value for a slot. */
 static bool allocate_constant(mg_layer *layer, int slot, int ndim, const int64_t *shape, double value) {
@@ -14,21 +11,44 @@ static bool allocate_constant(mg_layer *layer, int slot, int ndim, const int64_t
   return t;
 }
 
+/* Ones for the weight and zeros for the bias, of one shape. */
+static bool allocate_affine(mg_layer *layer, int ndim, const int64_t *shape) {
+  return allocate_constant(layer, WEIGHT, ndim, shape, 1) && allocate_constant(layer, BIAS, ndim, shape, 0);
+}
+
+/* x weight + bias, where the layer has them. */
+static mg_tensor *apply_affine(const mg_layer *layer, mg_tensor *x) {
+  if (!layer->tensor[WEIGHT]) return x;
+  return mg_add(mg_mul(x, layer->tensor[WEIGHT]), layer->tensor[BIAS]);
+}
+
+/* The mean over dimension a and then, unless it is -1, dimension b. */
+static mg_tensor *mean_over(mg_tensor *x, int a, int b) {
+  mg_tensor *mean = mg_mean(x, a, true);
+  return b < 0 ? mean : mg_mean(mean, b, true);
+}
+
+/* (x - mean) / sqrt(variance + eps), with those over the dimensions a and b. */
+static mg_tensor *standardized(mg_tensor *x, int a, int b, double eps) {
+  mg_tensor *centred = mg_sub(x, mean_over(x, a, b));
+  mg_tensor *variance = mean_over(mg_square(centred), a, b);
+  return mg_mul(centred, mg_reciprocal(mg_sqrt(mg_affine(variance, 1, eps))));
+}
+
 /* ---- BatchNorm ----------------------------------------------------------------------------- */
 
 enum { BATCH_FEATURES, BATCH_EPS, BATCH_MOMENTUM, BATCH_AFFINE, BATCH_TRACK };
-static const mg_option batch_norm_options[] = {{"features", MG_SIZE, false, true, {0}, 1, MG_LAYER_MAX_SIZE, NULL},
-                                               EPS_OPTION,
+static const mg_option batch_norm_options[] = {MG_SIZE_OPTION("features"),
+                                               MG_EPS_OPTION(1e-5),
                                                {"momentum", MG_NUMBER, false, false, {0.1}, 0, 1, NULL},
-                                               {"affine", MG_BOOLEAN, false, false, {1}, 0, 0, NULL},
-                                               {"track_running_stats", MG_BOOLEAN, false, false, {1}, 0, 0, NULL},
+                                               MG_SWITCH_OPTION("affine", 1),
+                                               MG_SWITCH_OPTION("track_running_stats", 1),
                                                {.name = NULL}};
 
 static bool batch_norm_build(mg_layer *layer) {
   int64_t features = mg_layer_integer(layer, BATCH_FEATURES);
   bool affine = mg_layer_integer(layer, BATCH_AFFINE), track = mg_layer_integer(layer, BATCH_TRACK);
-  if (affine && !(allocate_constant(layer, WEIGHT, 1, &features, 1) && allocate_constant(layer, BIAS, 1, &features, 0)))
-    return false;
+  if (affine && !allocate_affine(layer, 1, &features)) return false;
   return !track || (allocate_constant(layer, RUNNING_MEAN, 1, &features, 0) &&
                     allocate_constant(layer, RUNNING_VAR, 1, &features, 1));
 }
@@ -81,15 +101,13 @@ static mg_tensor *batch_norm_forward(mg_layer *layer, mg_tensor *const *in) {
 
 enum { LAYER_FEATURES, LAYER_EPS, LAYER_AFFINE };
 static const mg_option layer_norm_options[] = {{"features", MG_SHAPE, false, true, {0}, 1, MG_LAYER_MAX_SIZE, NULL},
-                                               EPS_OPTION,
-                                               {"elementwise_affine", MG_BOOLEAN, false, false, {1}, 0, 0, NULL},
+                                               MG_EPS_OPTION(1e-5),
+                                               MG_SWITCH_OPTION("elementwise_affine", 1),
                                                {.name = NULL}};
 
 static bool layer_norm_build(mg_layer *layer) {
   const mg_values *values = &layer->values;
-  if (!mg_layer_integer(layer, LAYER_AFFINE)) return true;
-  return allocate_constant(layer, WEIGHT, values->ndim, values->shape, 1) &&
-         allocate_constant(layer, BIAS, values->ndim, values->shape, 0);
+  return !mg_layer_integer(layer, LAYER_AFFINE) || allocate_affine(layer, values->ndim, values->shape);
 }
 
 static bool ends_with(const mg_tensor *x, int ndim, const int64_t *shape) {
@@ -105,12 +123,72 @@ static mg_tensor *layer_norm_forward(mg_layer *layer, mg_tensor *const *in) {
   int64_t size = 1;
   for (int i = 0; i < values->ndim; i++) size *= values->shape[i];
   mg_tensor *rows = mg_reshape(x, 2, (int64_t[]){x->numel / size, size});
-  mg_tensor *centred = mg_sub(rows, mg_mean(rows, 1, true));
-  mg_tensor *variance = mg_mean(mg_square(centred), 1, true);
-  mg_tensor *scale = mg_reciprocal(mg_sqrt(mg_affine(variance, 1, values->value[LAYER_EPS][0])));
-  mg_tensor *y = mg_reshape(mg_mul(centred, scale), x->ndim, x->shape);
-  if (layer->tensor[WEIGHT]) y = mg_add(mg_mul(y, layer->tensor[WEIGHT]), layer->tensor[BIAS]);
-  return y;
+  mg_tensor *y = standardized(rows, 1, -1, values->value[LAYER_EPS][0]);
+  return apply_affine(layer, mg_reshape(y, x->ndim, x->shape));
+}
+
+/* ---- InstanceNorm and GroupNorm -------------------------------------------------------------- */
+
+/* Positions of each sample of x (n, .., features). */
+static int64_t positions_of(const mg_tensor *x) {
+  int64_t positions = 1;
+  for (int i = 1; i < x->ndim - 1; i++) positions *= x->shape[i];
+  return positions;
+}
+
+enum { INSTANCE_FEATURES, INSTANCE_EPS, INSTANCE_AFFINE };
+static const mg_option instance_norm_options[] = {
+    MG_SIZE_OPTION("features"), MG_EPS_OPTION(1e-5), MG_SWITCH_OPTION("affine", 0), {.name = NULL}};
+
+static bool instance_norm_build(mg_layer *layer) {
+  int64_t features = mg_layer_integer(layer, INSTANCE_FEATURES);
+  return !mg_layer_integer(layer, INSTANCE_AFFINE) || allocate_affine(layer, 1, &features);
+}
+
+static mg_tensor *instance_norm_forward(mg_layer *layer, mg_tensor *const *in) {
+  mg_tensor *x = in[0];
+  int64_t features = mg_layer_integer(layer, INSTANCE_FEATURES), positions;
+  if (!mg_layer_expect_features(x, features, 3)) return NULL;
+  if ((positions = positions_of(x)) < 2)
+    return mg_fail("expected more than 1 value for each feature of a sample, got %s", mg_tensor_text(x));
+  mg_tensor *samples = mg_reshape(x, 3, (int64_t[]){x->shape[0], positions, features});
+  mg_tensor *y = standardized(samples, 1, -1, layer->values.value[INSTANCE_EPS][0]);
+  return apply_affine(layer, mg_reshape(y, x->ndim, x->shape));
+}
+
+enum { GROUP_GROUPS, GROUP_CHANNELS, GROUP_EPS, GROUP_AFFINE };
+static const mg_option group_norm_options[] = {MG_SIZE_OPTION("groups"),
+                                               MG_SIZE_OPTION("channels"),
+                                               MG_EPS_OPTION(1e-5),
+                                               MG_SWITCH_OPTION("affine", 1),
+                                               {.name = NULL}};
+
+static bool group_norm_build(mg_layer *layer) {
+  int64_t groups = mg_layer_integer(layer, GROUP_GROUPS), channels = mg_layer_integer(layer, GROUP_CHANNELS);
+  if (channels % groups)
+    return mg_fail("argument 1 (groups): expected a divisor of %" PRId64 " channels, got %" PRId64, channels, groups),
+           false;
+  return !mg_layer_integer(layer, GROUP_AFFINE) || allocate_affine(layer, 1, &channels);
+}
+
+static mg_tensor *group_norm_forward(mg_layer *layer, mg_tensor *const *in) {
+  mg_tensor *x = in[0];
+  int64_t groups = mg_layer_integer(layer, GROUP_GROUPS), channels = mg_layer_integer(layer, GROUP_CHANNELS);
+  if (!mg_layer_expect_features(x, channels, 2)) return NULL;
+  int64_t shape[] = {x->shape[0], positions_of(x), groups, channels / groups};
+  mg_tensor *y = standardized(mg_reshape(x, 4, shape), 3, 1, layer->values.value[GROUP_EPS][0]);
+  return apply_affine(layer, mg_reshape(y, x->ndim, x->shape));
+}
+
+/* ---- PixelNorm ----------------------------------------------------------------------------- */
+
+static const mg_option pixel_norm_options[] = {MG_EPS_OPTION(1e-8), {.name = NULL}};
+
+static mg_tensor *pixel_norm_forward(mg_layer *layer, mg_tensor *const *in) {
+  mg_tensor *x = in[0];
+  if (x->ndim < 1) return mg_fail("expected at least 1 dimension, got %s", mg_tensor_text(x));
+  mg_tensor *length = mg_affine(mg_mean(mg_square(x), x->ndim - 1, true), 1, layer->values.value[0][0]);
+  return mg_mul(x, mg_reciprocal(mg_sqrt(length)));
 }
 
 /* ---- the table ----------------------------------------------------------------------------- */
@@ -133,4 +211,26 @@ const mg_layer_type mg_norm_layers[] = {
      .inputs = 1,
      .doc = "LayerNorm(features.., { eps = 1e-5, elementwise_affine = true }): each sample normalised over its last "
             "dimensions, which have these sizes (Ba et al. 2016)"},
+    {.name = "InstanceNorm",
+     .options = instance_norm_options,
+     .slots = {{"weight", false}, {"bias", false}},
+     .build = instance_norm_build,
+     .forward = instance_norm_forward,
+     .inputs = 1,
+     .doc = "InstanceNorm(features, { eps = 1e-5, affine = false }): each feature (last dimension) of each sample "
+            "normalised over the sample's positions (Ulyanov et al. 2016)"},
+    {.name = "GroupNorm",
+     .options = group_norm_options,
+     .slots = {{"weight", false}, {"bias", false}},
+     .build = group_norm_build,
+     .forward = group_norm_forward,
+     .inputs = 1,
+     .doc = "GroupNorm(groups, channels, { eps = 1e-5, affine = true }): each group of neighbouring channels (last "
+            "dimension) of each sample normalised over the sample's positions (Wu and He 2018)"},
+    {.name = "PixelNorm",
+     .options = pixel_norm_options,
+     .forward = pixel_norm_forward,
+     .inputs = 1,
+     .doc = "PixelNorm{ eps = 1e-8 }: x / sqrt(mean(x^2) + eps), the mean over the last dimension (Karras et al. "
+            "2018)"},
     {.name = NULL}};

@@ -1,4 +1,5 @@
-/* layer_shape.c: layers that pass values on: Identity, Flatten, Reshape, Dropout. */
+/* layer_shape.c: layers that pass values on: Identity, Flatten, Reshape, Dropout,
+ * Dropout2d. */
 #include "layer.h"
 #include "random.h"
 
@@ -60,12 +61,22 @@ static mg_tensor *reshape_forward(mg_layer *layer, mg_tensor *const *in) {
 
 static const mg_option dropout_options[] = {{"p", MG_NUMBER, true, false, {0.5}, 0, 1, NULL}, {.name = NULL}};
 
-static mg_tensor *dropout_forward(mg_layer *layer, mg_tensor *const *in) {
+/* x times a mask of the shape given, each value of it 0 with probability p, else 1 / (1 - p). */
+static mg_tensor *drop(const mg_layer *layer, mg_tensor *x, int ndim, const int64_t *shape) {
   double p = layer->values.value[0][0];
-  if (!layer->training || p == 0) return identity(in[0]);
-  mg_tensor *mask = mg_tensor_like(in[0]);
+  if (!layer->training || p == 0) return identity(x);
+  mg_tensor *mask = mg_tensor_new(ndim, shape);
   if (mask) mg_random_bernoulli(mg_default_generator(), mask->numel, mask->data, 1 - p, p < 1 ? 1 / (1 - p) : 0);
-  return mg_mul(in[0], mask);
+  return mg_mul(x, mask);
+}
+
+static mg_tensor *dropout_forward(mg_layer *layer, mg_tensor *const *in) {
+  return drop(layer, in[0], in[0]->ndim, in[0]->shape);
+}
+
+static mg_tensor *dropout2d_forward(mg_layer *layer, mg_tensor *const *in) {
+  if (!mg_layer_expect_images(in[0], 0)) return NULL;
+  return drop(layer, in[0], 4, (int64_t[]){in[0]->shape[0], 1, 1, in[0]->shape[3]});
 }
 
 /* ---- the table ----------------------------------------------------------------------------- */
@@ -85,4 +96,10 @@ const mg_layer_type mg_shape_layers[] = {
      .inputs = 1,
      .doc = "Dropout(p = 0.5): in training, each value is 0 with probability p, else x / (1 - p); in evaluation, x "
             "(Srivastava et al. 2014)"},
+    {.name = "Dropout2d",
+     .options = dropout_options,
+     .forward = dropout2d_forward,
+     .inputs = 1,
+     .doc = "Dropout2d(p = 0.5): Dropout of whole channels: in training, each channel of each image (n, h, w, c) is 0 "
+            "with probability p (Tompson et al. 2015)"},
     {.name = NULL}};

@@ -4,66 +4,14 @@ local mg = require "moongan"
 local helper = require "spec.helper"
 local nn = mg.nn
 local values = helper.values
+local layer_samples = require "spec.layer_samples"
+local samples, build, set_values = layer_samples.samples, layer_samples.build, layer_samples.set_values
 
 local golden = require "spec.fixtures.layer_golden"
 local penalties = require "spec.fixtures.layer_penalty_golden"
 
 -- The golden files hold flat lists; float results differ from them by rounding.
 local near_golden = helper.double and 1e-8 or 2e-5
-
-local function parameter_tensors(layer)
-  local tensors = {}
-  for i, pair in ipairs(layer:named_parameters()) do tensors[i] = pair[2] end
-  return tensors
-end
-
-local function set_values(tensors, first_seed, low, high)
-  mg.no_grad(function()
-    for k, tensor in ipairs(tensors) do tensor:copy_(values(tensor:shape(), first_seed + k - 1, low, high)) end
-  end)
-end
-
--- Layers under test, one list of arguments and inputs for each way of building them.  A new
--- constructor without a sample here fails the first spec.
-local V = function(...) return values({ ... }, 3, -1.7, 1.7) end
-local samples = {
-  Linear = { { { 5, 3 }, V(4, 5) }, { { 5, 3, { bias = false } }, V(2, 3, 5) }, { { 5, 3 }, V(5) } },
-  Maxout = { { { 5, 3, 4 }, V(4, 5) }, { { 5, 2, 3, { bias = false } }, V(2, 2, 5) } },
-  Embedding = { { { 6, 3 }, mg.tensor{ { 1, 6, 3 }, { 3, 3, 4 } }, constant = true } },
-  BatchNorm = {
-    { { 3 }, V(6, 3) }, { { 3, { eps = 0.8 } }, V(2, 3, 2, 3) }, { { 3 }, V(4, 3), eval = true },
-    { { 3, { affine = false } }, V(5, 3) }, { { 3, { affine = false } }, V(5, 3), eval = true },
-    { { 3, { track_running_stats = false } }, V(5, 3), eval = true },
-  },
-  LayerNorm = { { { 4 }, V(3, 4) }, { { 2, 4, { eps = 0.1 } }, V(3, 2, 4) },
-    { { 4, { elementwise_affine = false } }, V(3, 4) } },
-  Dropout = { { { 0.4 }, V(4, 5) }, { { 1 }, V(2, 3) }, { { 0.4 }, V(4, 5), eval = true } },
-  Flatten = { { {}, V(2, 3, 2) } },
-  Reshape = { { { 3, -1 }, V(2, 12) }, { { 2, 2 }, V(3, 4) } },
-  Identity = { { {}, V(2, 3) } },
-  ReLU = { { {}, V(3, 5) } },
-  LeakyReLU = { { {}, V(3, 5) }, { { 0.2 }, V(3, 5) } },
-  ELU = { { {}, V(3, 5) }, { { 1.5 }, V(3, 5) } },
-  SELU = { { {}, V(3, 5) } },
-  GELU = { { {}, V(3, 5) } },
-  SiLU = { { {}, V(3, 5) } },
-  Softplus = { { {}, V(3, 5) } },
-  Tanh = { { {}, V(3, 5) } },
-  Sigmoid = { { {}, V(3, 5) } },
-  LogSigmoid = { { {}, V(3, 5) } },
-  Softmax = { { {}, V(3, 5) }, { { { dim = 1 } }, V(3, 2, 2) } },
-  LogSoftmax = { { {}, V(3, 5) }, { { { dim = -2 } }, V(3, 2, 2) } },
-  Sequential = { { { nn.Linear(4, 3), nn.Tanh(), nn.BatchNorm(3), nn.Linear(3, 2) }, V(5, 4) } },
-  Module = { { { { inner = nn.Linear(4, 4), scale = values({ 4 }, 8):requires_grad_(true),
-    forward = function(self, x) return self.inner(x):tanh() * self.scale + x end } }, V(5, 4) } },
-}
-
-local function build(name, sample)
-  local layer = nn[name](table.unpack(sample[1]))
-  set_values(parameter_tensors(layer), 21)
-  set_values(layer:buffers(), 31, 0.5, 1.5)
-  return layer:train(not sample.eval)
-end
 
 describe("samples of layers", function()
   it("cover every constructor", function()

@@ -1,4 +1,5 @@
-/* bind_init.c: nn.init: initialisers, which change a tensor in place and return it. */
+/* bind_init.c: nn.init: initialisers, which change a tensor, or a whole network, in place and return
+ * it. */
 #include "bind_layer.h"
 #include "init.h"
 
@@ -88,6 +89,36 @@ static int initialise(lua_State *L) {
   return 1;
 }
 
+/* ---- whole networks ------------------------------------------------------------------------- */
+
+static bool is_one_of(const char *name, const char *const *names) {
+  for (; *names; names++)
+    if (strcmp(name, *names) == 0) return true;
+  return false;
+}
+
+static void fill_affine(mg_layer *layer, double mean) {
+  mg_tensor *weight = layer->tensor[MG_LAYER_WEIGHT], *bias = layer->tensor[MG_LAYER_BIAS];
+  if (weight) mg_init_normal(weight, mean, 0.02);
+  if (bias) mg_init_constant(bias, 0);
+}
+
+/* nn.init.dcgan_(layer): the layer and all within as Radford et al. 2016 start theirs: weights of
+ * convolutions and linear layers from N(0, 0.02), those of batch normalisation from N(1, 0.02),
+ * biases 0. */
+static int initialise_dcgan(lua_State *L) {
+  static const char *const products[] = {"Linear", "Maxout", "Conv2d", "ConvTranspose2d", NULL};
+  lua_settop(L, 1);
+  mgl_push_layers(L, "dcgan_");
+  for (lua_Integer i = 1; lua_rawgeti(L, 2, i) != LUA_TNIL; i += 2, lua_pop(L, 1)) {
+    mg_layer *layer = mgl_check_layer(L, -1, "dcgan_");
+    if (is_one_of(layer->type->name, products)) fill_affine(layer, 0);
+    if (strcmp(layer->type->name, "BatchNorm") == 0) fill_affine(layer, 1);
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
 void mgl_open_init(lua_State *L) {
   lua_newtable(L);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -95,5 +126,7 @@ void mgl_open_init(lua_State *L) {
     lua_pushcclosure(L, initialise, 1);
     lua_setfield(L, -2, rows[i].name);
   }
+  lua_pushcfunction(L, initialise_dcgan);
+  lua_setfield(L, -2, "dcgan_");
   lua_setfield(L, -2, "init");
 }

@@ -102,4 +102,26 @@ describe("nn.init", function()
     t:free()
     helper.error_like(function() init.normal_(t) end, "normal_: argument 1 %(tensor%).*freed")
   end)
+
+  it("starts a network as DCGAN's", function()
+    local nn = mg.nn
+    local net = nn.Sequential{
+      nn.Conv2d(8, 30, 5), nn.BatchNorm(1000), nn.Residual{ nn.ConvTranspose2d(30, 8, 5) },
+      nn.SpectralNorm(nn.Linear(80, 60)), nn.Maxout(20, 50, 3), nn.Embedding(50, 50), nn.LayerNorm(50),
+      nn.BatchNorm(4, { affine = false }), nn.Conv2d(2, 2, 1, { bias = false }),
+    }
+    local embedding = net[6].weight:clone()
+    assert.equal(net, init.dcgan_(net))
+    for _, layer in ipairs{ net[1], net[3][1], net[4].layer, net[5] } do
+      is_normal(layer.weight, 0.02)
+      helper.near(mg.zeros(layer.bias:shape()), layer.bias)
+    end
+    helper.near(1, net[2].weight:mean():item(), 0.003)
+    is_normal(net[2].weight - 1, 0.02)
+    helper.near(mg.zeros(1000), net[2].bias)
+    helper.near(mg.zeros(1000), net[2].running_mean)
+    helper.same_bits(embedding, net[6].weight)
+    helper.same_bits(mg.ones(50), net[7].weight)
+    helper.error_like(function() init.dcgan_(mg.ones(2, 2)) end, "dcgan_: argument 1 %(layer%): expected a layer")
+  end)
 end)

@@ -201,23 +201,24 @@ clean:
 # ---- checks -------------------------------------------------------------------------------------
 
 # The interpreter is not instrumented, so the run-time library is preloaded, and a second one keeps
-# the preloading from the programs that specs start (curl hangs under it): spec/helper.lua passes
-# MOONGAN_PRELOAD on to interpreters.  busted starts the interpreter through a shell; calling it
+# the preloading from the programs that specs start (curl hangs under it); where they start an
+# interpreter they take MOONGAN_LUA.  busted starts its interpreter through a shell; calling it
 # directly keeps shells out of the leak check.
 ASAN_BUILD := BUILD=build/asan CC=gcc WERROR= CFLAGS="-O1 -g -fno-omit-frame-pointer" \
   SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
-ASAN_PRELOAD = $(shell gcc -print-file-name=libasan.so) $(CURDIR)/build/asan/unset.so
 ASAN_RUN = ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-  MOONGAN_PRELOAD="$(ASAN_PRELOAD)" LD_PRELOAD="$(ASAN_PRELOAD)" \
-  $(LUA) "$$(command -v $(BUSTED))" --ignore-lua --cpath='build/asan/?.so'
+  MOONGAN_LUA="$(CURDIR)/build/asan/lua" build/asan/lua "$$(command -v $(BUSTED))" --ignore-lua --cpath='build/asan/?.so'
 
-build/asan/unset.so:
+build/asan/lua: Makefile
 	@mkdir -p $(@D)
-	@echo '#include <stdlib.h>' > $(@:.so=.c)
-	@echo '__attribute__((constructor)) static void unset(void) { unsetenv("LD_PRELOAD"); }' >> $(@:.so=.c)
-	@gcc -shared -fPIC -o $@ $(@:.so=.c)
+	@echo '#include <stdlib.h>' > $(@D)/unset.c
+	@echo '__attribute__((constructor)) static void unset(void) { unsetenv("LD_PRELOAD"); }' >> $(@D)/unset.c
+	@gcc -shared -fPIC -o $(@D)/unset.so $(@D)/unset.c
+	@echo '#!/bin/sh' > $@
+	@echo "LD_PRELOAD='$$(gcc -print-file-name=libasan.so) $(CURDIR)/$(@D)/unset.so' exec $$(command -v $(LUA)) \"\$$@\"" >> $@
+	@chmod +x $@
 
-asan: deps build/asan/unset.so
+asan: deps build/asan/lua
 	@$(MAKE_ALL) $(ASAN_BUILD)
 	@MOONGAN_PRECISION=32 $(ASAN_RUN) $(SPEC)
 	@MOONGAN_PRECISION=64 $(ASAN_RUN) $(SPEC)

@@ -77,10 +77,11 @@ end)
 
 describe("make env", function()
   it("prints exports with which Lua finds the build from anywhere", function()
-    local text, status = helper.run("make -s env")
+    local environment = "make -s env BUILD=" .. package.cpath:match("^(.-)/%?%.so")
+    local text, status = helper.run(environment)
     assert.are.equal(0, status)
     assert.are.equal(2, select(2, text:gsub("export LUA_C?PATH=[^\n]*;;\"\n", "")))
-    text, status = helper.run('eval "$(make -s env)" && cd / && ' .. helper.interpreter() ..
+    text, status = helper.run('eval "$(' .. environment .. ')" && cd / && ' .. helper.interpreter() ..
       " -e 'io.write(require(\"moongan\").version)'")
     assert.are.equal(0, status)
     assert.is_truthy(text:find("^%d+%.%d+%.%d+$"), text)

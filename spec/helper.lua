@@ -292,11 +292,10 @@ function helper.run(command)
 end
 
 --- The shell command that runs Lua code in an interpreter of its own, which finds moongan as this
--- one does (and has what `make asan` preloads).
+-- one does.
 function helper.lua_command(code)
-  local preload = os.getenv("MOONGAN_PRELOAD")
-  return string.format("%sLUA_PATH=%s LUA_CPATH=%s %s -e %s", preload and "LD_PRELOAD=" .. quote(preload) .. " " or "",
-    quote(package.path), quote(package.cpath), helper.interpreter(), quote(code))
+  return string.format("LUA_PATH=%s LUA_CPATH=%s %s -e %s", quote(package.path), quote(package.cpath),
+    helper.interpreter(), quote(code))
 end
 
 --- Run Lua code in an interpreter of its own, with further environment variables ("NAME=value
@@ -305,11 +304,11 @@ function helper.run_lua(code, environment)
   return helper.run((environment or "") .. " " .. helper.lua_command(code))
 end
 
---- The interpreter that runs this process.
+--- The command that starts an interpreter like the one that runs this process.
 function helper.interpreter()
-  local i = 0
+  local command, i = os.getenv("MOONGAN_LUA"), 0
   while arg and arg[i - 1] do i = i - 1 end
-  return arg and arg[i] or "lua5.4"
+  return command or arg and arg[i] or "lua5.4"
 end
 
 return helper

@@ -62,6 +62,7 @@ local function open_data(o, range)
   if o.folder ~= "" then return open(o.folder) end
   local found, data = pcall(open)
   if found then return data end
+  if not tostring(data):find("mg.data.fetch", 1, true) then error(data, 0) end -- there, but not right
   io.stderr:write(tostring(data), "\nTrying to fetch it.\n")
   return open(moongan.data.fetch(o.data))
 end

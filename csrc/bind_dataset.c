@@ -162,6 +162,7 @@ static int dataset_gather(lua_State *L) {
     mg_decoding_free(*ahead);
     *ahead = NULL;
   }
+  if (mg_dataset_is_streamed(set)) mg_fail_prefix("mg.data.image_folder: "); /* what else could fail is memory */
   if (mg_error()) mgl_check(L, mark);
   if (labels) {
     mgl_push_tensor(L, labels);

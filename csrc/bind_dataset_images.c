@@ -1,7 +1,8 @@
-/* core.dataset: data sets of picture files, their decoding ahead of batches, and statistics. */
+/* core.dataset: data sets of picture files and CIFAR batches, decoding ahead, and statistics. */
 #include <stdlib.h>
 
 #include "bind_dataset.h"
+#include "cifar.h"
 
 /* ---- making data sets ---------------------------------------------------------------------- */
 
@@ -73,6 +74,36 @@ static int dataset_images(lua_State *L) {
   if (mg_error()) return mgl_return_dataset(L, mark, name, box, NULL);
   *list = NULL;
   return mgl_return_dataset(L, mark, name, box, mg_dataset_from_images(taken, labels, keep, skip));
+}
+
+/* The list of strings at index as an array, on the stack; their number in *count. */
+static const char **check_strings(lua_State *L, int index, const char *function, const char *name, int *count) {
+  const lua_Integer n = lua_istable(L, index) ? (lua_Integer)lua_rawlen(L, index) : 0;
+  if (n < 1 || n > 1000) mgl_bad_argument(L, function, index, name, "a list of 1 to 1000 strings");
+  const char **strings = lua_newuserdatauv(L, (size_t)n * sizeof *strings, 0);
+  for (lua_Integer i = 0; i < n; i++) {
+    lua_rawgeti(L, index, i + 1);
+    if (lua_type(L, -1) != LUA_TSTRING) mgl_bad_argument(L, function, index, name, "a list of strings");
+    strings[i] = lua_tostring(L, -1); /* which the list holds on to */
+    lua_pop(L, 1);
+  }
+  *count = (int)n;
+  return strings;
+}
+
+/* dataset.cifar(archive or nil, list of paths or of names in the archive, records in each, classes) */
+static int dataset_cifar(lua_State *L) {
+  static const char *const name = "mg.data.cifar10";
+  const char *archive = lua_isnil(L, 1) ? NULL : mgl_check_string(L, 1, name, "archive");
+  const int64_t records = mgl_check_integer(L, 3, name, "records", 1, 1000000);
+  const int classes = (int)mgl_check_integer(L, 4, name, "classes", 1, 256);
+  int count;
+  const char **files = check_strings(L, 2, name, "files", &count);
+  mg_dataset **box = mgl_new_dataset(L);
+  const size_t mark = mg_pool_mark();
+  mg_dataset *set = archive ? mg_dataset_from_cifar_archive(archive, files, count, records, classes)
+                            : mg_dataset_from_cifar(files, count, records, classes);
+  return mgl_return_dataset(L, mark, name, box, set);
 }
 
 /* dataset.skipped(dataset) -> list of messages, one for each file left out */
@@ -163,9 +194,13 @@ static int dataset_counts(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg mgl_dataset_image_functions[] = {{"images", dataset_images}, {"skipped", dataset_skipped},
-                                                {"ahead", dataset_ahead},   {"statistics", dataset_statistics},
-                                                {"counts", dataset_counts}, {NULL, NULL}};
+const luaL_Reg mgl_dataset_image_functions[] = {{"images", dataset_images},
+                                                {"cifar", dataset_cifar},
+                                                {"skipped", dataset_skipped},
+                                                {"ahead", dataset_ahead},
+                                                {"statistics", dataset_statistics},
+                                                {"counts", dataset_counts},
+                                                {NULL, NULL}};
 
 void mgl_open_dataset_images(lua_State *L) {
   luaL_newmetatable(L, LIST);

@@ -37,13 +37,14 @@ static int push_names(lua_State *L) {
   return 2;
 }
 
-/* file.list_folder(path) -> names of the files in it, names of the folders: sorted lists, see
- * mg_folder_read. */
+/* file.list_folder(path, function) -> names of the files in it, names of the folders: sorted lists,
+ * see mg_folder_read.  Errors name the function given. */
 static int file_list_folder(lua_State *L) {
   const char *path = mgl_check_string(L, 1, "mg.file.list_folder", "path");
+  const char *function = mgl_check_string(L, 2, "mg.file.list_folder", "function");
   const size_t mark = mg_pool_mark();
   mg_folder folder;
-  if (!mg_folder_read(path, &folder)) mg_fail_prefix("mg.file.list_folder: ");
+  if (!mg_folder_read(path, &folder)) mg_fail_prefix("%s: ", function);
   mgl_check(L, mark);
   lua_pushcfunction(L, push_names);
   lua_pushlightuserdata(L, &folder);

@@ -46,6 +46,7 @@ local sources = {
   "csrc/bind_state.c",
   "csrc/bind_tensor.c",
   "csrc/byte_stream.c",
+  "csrc/cifar.c",
   "csrc/conv_forward.c",
   "csrc/conv_gather.c",
   "csrc/conv_input.c",
@@ -104,6 +105,7 @@ local sources = {
   "csrc/span.c",
   "csrc/storage.c",
   "csrc/strided.c",
+  "csrc/tar.c",
   "csrc/tensor.c",
 }
 local libraries = { "openblas", "png", "z", "m", "pthread" }

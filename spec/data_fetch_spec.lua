@@ -136,6 +136,23 @@ describe("fetching", function()
     end)
   end)
 
+  when_curl("keeps an archive as it is served, checked whole", function()
+    helper.with_folder(function(folder)
+      encode.write(folder .. "/toy.tar.gz", CONTENTS)
+      local toy = { name = "toy", mirrors = { "file://" .. folder .. "/" }, packed = true }
+      local function try(sum)
+        toy.sha256 = { ["toy.tar.gz"] = sum }
+        return pcall(fetch.files, "fetch", toy, folder .. "/here", function() end)
+      end
+      local ok, message = try(SUM:reverse())
+      assert.is_false(ok)
+      assert.matches("toy%.tar%.gz: expected a file of SHA%-256 " .. SUM:reverse() .. ", got " .. SUM, message)
+      assert.same({}, encode.list(folder .. "/here"))
+      assert.is_true(try(SUM))
+      assert.equal(CONTENTS, encode.read(folder .. "/here/toy.tar.gz"))
+    end)
+  end)
+
   when_curl("leaves nothing of a file that is wrong or cannot be had, and what was there", function()
     with_mirrors(function(try, folder)
       local ok, message = try("bad", "none")
@@ -163,7 +180,7 @@ describe("fetching", function()
 
   it("refuses names that it does not know", function()
     helper.error_like(function() mg.data.fetch("cifar") end,
-      'mg%.data%.fetch: expected a data set\'s name, one of fashion_mnist, mnist, got string "cifar"')
+      'mg%.data%.fetch: expected a data set\'s name, one of cifar10, fashion_mnist, mnist, got string "cifar"')
     helper.error_like(function() mg.data.fetch() end, "got nil")
     helper.error_like(function() mg.data.fetch("mnist", 3) end, "expected a folder's path, got number 3")
     helper.error_like(function() mg.data.fetch("mnist", "") end, "expected a folder's path")

@@ -1,4 +1,4 @@
---- Data sets: MNIST and Fashion-MNIST by name, any other IDX files, folders of pictures, tensors.
+--- Data sets: MNIST, Fashion-MNIST and CIFAR-10 by name, any other IDX files, folders of pictures, tensors.
 --
 --     local ds = mg.data.fashion_mnist{ split = "train" }
 --     for step, images, labels in ds:batches(64):forever() do ... end
@@ -76,6 +76,26 @@ function data.mnist(given) return named(sets.mnist, given) end
 --- Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): garments, of the same sizes.  Options: NAMED_OPTIONS.
 function data.fashion_mnist(given) return named(sets.fashion_mnist, given) end
 
+local CIFAR_OPTIONS = {
+  folder = options.optional("string"),     -- where the batches or the archive are; default: found by itself
+  split = options.one_of("train", "test"),
+  range = RANGE,
+  flat = false,                            -- batches (n, 3072) in place of (n, 32, 32, 3)
+  flip = false,                            -- batches mirror each image with probability 1/2
+}
+
+--- CIFAR-10 (Krizhevsky 2009): 50000 and 10000 colour images, 32 x 32, from its binary batches or the
+-- archive of them as it is distributed.  Options: CIFAR_OPTIONS.  Looked for in $MOONGAN_DATA (or
+-- its sub-folder cifar10 or cifar-10-batches-bin) and in ./data.
+function data.cifar10(given)
+  local name, set = "mg.data.cifar10", sets.cifar10
+  local o = options.check(name, given, CIFAR_OPTIONS)
+  local archive, files = find.batches(name, set, o.split, o.folder)
+  return Dataset.new(options.call(core.cifar, archive, files, set.records, #set.classes), {
+    name = set.title .. " " .. o.split, classes = set.classes, range = o.range, flat = o.flat, flip = o.flip,
+  })
+end
+
 --- A data set of picture files, one sub-folder for each class: see moongan.data.image_folder.
 function data.image_folder(given) return require("moongan.data.image_folder")(given) end
 
@@ -102,7 +122,7 @@ function data.from_tensor(examples, labels, given)
 end
 
 --- Fetch the official files of a set with curl and check their SHA-256.
--- @param name    "mnist" or "fashion_mnist"
+-- @param name    "mnist", "fashion_mnist" or "cifar10"
 -- @param folder  default: the set's folder in $MOONGAN_DATA, or in ./data; made where missing
 -- @return the folder
 -- @error  where a command or the network is missing; no partial file is left

@@ -7,7 +7,7 @@ local options = require "moongan.options"
 local fetch = {}
 
 -- Far above any file of a data set known, far below what would fill a disk.
-local MAX_BYTES = 100 * 1000 * 1000
+local MAX_BYTES = 200 * 1000 * 1000
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
@@ -28,27 +28,32 @@ local function check_tools(function_name)
   return hasher
 end
 
--- SHA-256 of what a gzip file contains.
-local function contents_sum(hasher, path)
-  local _, said = run("gzip -dc < " .. quote(path) .. " 2>/dev/null | " .. hasher)
+-- SHA-256 of what a gzip file contains, or of the file itself where the set says so.
+local function sum_of(set, hasher, path)
+  local reader = set.packed and "cat" or "gzip -dc"
+  local _, said = run(reader .. " < " .. quote(path) .. " 2>/dev/null | " .. hasher)
   return said:match("^%x+")
 end
+
+-- What the file of a set is called where it is served.
+local function served(set, name) return set.packed and name or name .. ".gz" end
 
 -- Download one file to `path` from the first mirror that has it right; false and what went wrong.
 local function download(set, hasher, name, path)
   local troubles, part = {}, path .. ".part"
   for _, mirror in ipairs(set.mirrors) do
-    local url = mirror .. name .. ".gz"
+    local url = mirror .. served(set, name)
     local done, said = run(string.format(
       "curl --fail --location --silent --show-error --connect-timeout 20 --retry 2 --max-filesize %d --output %s %s",
       MAX_BYTES, quote(part), quote(url)))
-    local sum = done and contents_sum(hasher, part)
+    local sum = done and sum_of(set, hasher, part)
     if sum == set.sha256[name] then
       local renamed, why = os.rename(part, path)
       if renamed then return true end
       said = why
     elseif done then
-      said = string.format("expected contents of SHA-256 %s, got %s", set.sha256[name], sum)
+      said = string.format("expected %s of SHA-256 %s, got %s", set.packed and "a file" or "contents", set.sha256[name],
+        sum)
     end
     os.remove(part)
     troubles[#troubles + 1] = "\n    " .. url .. ": " .. said
@@ -65,8 +70,8 @@ function fetch.files(function_name, set, folder, report)
   local hasher = check_tools(function_name)
   options.call(moongan.file.make_folder, folder)
   for _, name in ipairs(options.names(set.sha256)) do
-    local path = find.join(folder, name .. ".gz")
-    if contents_sum(hasher, path) == set.sha256[name] then
+    local path = find.join(folder, served(set, name))
+    if sum_of(set, hasher, path) == set.sha256[name] then
       report(path .. ": there already")
     else
       local done, troubles = download(set, hasher, name, path)

@@ -37,18 +37,20 @@ function find.places(set, folder)
   if environment and environment ~= "" then add_places(places, set, environment) end
   for _, system in ipairs(set.system_folders) do places[#places + 1] = system end
   for _, name in ipairs(set.folders) do places[#places + 1] = find.join("data", name) end
+  if set.unmistakable then places[#places + 1] = "data" end
   return places
+end
+
+local function is_there(path)
+  local file = io.open(path, "rb")
+  return file ~= nil and file:close()
 end
 
 -- The file of that name in a folder, as it is distributed or unpacked, if it is there.
 local function existing(folder, name)
   for _, variant in ipairs{ name .. ".gz", name, (name:gsub("%-idx", ".idx")) } do
     local path = find.join(folder, variant)
-    local file = io.open(path, "rb")
-    if file then
-      file:close()
-      return path
-    end
+    if is_there(path) then return path end
   end
 end
 
@@ -73,6 +75,29 @@ function find.files(function_name, set, split, folder)
   end
   options.fail(function_name, "%s is not there: expected %s and %s, plain or .gz, in one of%s\n  %s", set.title,
     wanted.images, wanted.labels, table.concat(looked), how_to_get(set))
+end
+
+--- Where the batches of one split of CIFAR-10 are; the folder given may be the archive itself.
+-- @return the archive's path, or nil; the list of paths, or of names in the archive
+-- @error where no folder has all of them: every place looked in, and how to get the set
+function find.batches(function_name, set, split, folder)
+  local names = set.splits[split]
+  local looked = {}
+  if folder and folder:find("%.tar") and is_there(folder) then return folder, names end
+  for i, place in ipairs(find.places(set, folder)) do
+    local paths = {}
+    for _, name in ipairs(names) do
+      local path = find.join(place, name)
+      if is_there(path) then paths[#paths + 1] = path end
+    end
+    if #paths == #names then return nil, paths end
+    local archive = find.join(place, set.archive)
+    if is_there(archive) then return archive, names end
+    looked[i] = "\n    " .. place
+    if #paths > 0 then looked[i] = looked[i] .. string.format(" (%d of %d files there)", #paths, #names) end
+  end
+  options.fail(function_name, "%s is not there: expected %s, or %s, in one of%s\n  %s", set.title,
+    table.concat(names, ", "), set.archive, table.concat(looked), how_to_get(set))
 end
 
 return find

@@ -53,7 +53,7 @@ end
 -- Append the paths of all pictures in a folder and those in it.
 local function add_pictures(paths, folder, depth)
   if depth > DEEPEST then options.fail(NAME, "%s: expected at most %d folders within each other", folder, DEEPEST) end
-  local files, folders = options.call(moongan.file.list_folder, folder)
+  local files, folders = options.call(moongan.file.list_folder, folder, NAME)
   for _, name in ipairs(files) do
     if is_picture(name) then paths[#paths + 1] = find.join(folder, name) end
   end
@@ -84,7 +84,7 @@ end
 
 -- Lists of paths, of their labels and of the classes' names.
 local function labelled(folder, chosen)
-  local files, folders = options.call(moongan.file.list_folder, folder)
+  local files, folders = options.call(moongan.file.list_folder, folder, NAME)
   local classes = chosen and check_classes(chosen, folders, folder) or folders
   if #classes < 2 and not chosen then
     local loose = 0
@@ -109,7 +109,7 @@ end
 local function unlabelled(folder, chosen)
   local paths = {}
   if chosen then
-    local _, folders = options.call(moongan.file.list_folder, folder)
+    local _, folders = options.call(moongan.file.list_folder, folder, NAME)
     for _, name in ipairs(check_classes(chosen, folders, folder)) do add_pictures(paths, find.join(folder, name), 1) end
   else
     add_pictures(paths, folder, 1)

@@ -1,8 +1,9 @@
 --- The data sets known by name: what their files are called, where they may be, where they come
 -- from.
 --
--- The SHA-256 sums are those of the files' contents, decompressed: the same data are served
--- compressed in different ways (the originals, Debian's package), and the contents are what counts.
+-- The SHA-256 sums of the IDX files are those of their contents, decompressed: the same data are
+-- served compressed in different ways (the originals, Debian's package), and the contents are what
+-- counts.  An archive's is that of the file itself (`packed`).
 
 local sets = {}
 
@@ -53,6 +54,24 @@ sets.fashion_mnist = {
     [TEST_IMAGES] = "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     [TEST_LABELS] = "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
   },
+}
+
+sets.cifar10 = {
+  name = "cifar10",
+  title = "CIFAR-10",
+  splits = {
+    train = { "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin" },
+    test = { "test_batch.bin" },
+  },
+  archive = "cifar-10-binary.tar.gz", -- which holds all of them
+  records = 10000,                    -- in each
+  folders = { "cifar10", "cifar-10-batches-bin", "cifar10/cifar-10-batches-bin" },
+  system_folders = {},
+  unmistakable = true, -- no other set's files are called so: they may lie in a folder of all data
+  classes = { "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck" },
+  mirrors = { "https://www.cs.toronto.edu/~kriz/" },
+  packed = true,
+  sha256 = { ["cifar-10-binary.tar.gz"] = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd" },
 }
 
 return sets

@@ -198,7 +198,7 @@ describe("CIFAR archives", function()
       local files = { "one.bin", "two.bin" }
       local function bytes_of(ds) return mg.image.to_bytes(ds:images(), { range = { 0, 255 } }) end
       local expected = bytes_of(open(encode.write(folder .. "/a.tar", good), files, 2))
-      for at = 1, 1024 do
+      for at = 513, 1024 do -- of a file that is wanted
         local changed = good:sub(1, at - 1) .. string.char(good:byte(at) ~ (1 << at % 8)) .. good:sub(at + 1)
         local path = encode.write(folder .. "/a.tar", changed)
         local ok, result = pcall(open, path, files, 2)

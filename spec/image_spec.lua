@@ -321,8 +321,7 @@ describe("files written", function()
       local code = string.format([[
         local mg = require "moongan"
         print(pcall(mg.image.save, %q, mg.rand(200, 200)))]], folder .. "/x.png")
-      local text = helper.run(string.format("trap '' XFSZ; ulimit -f 8; LUA_PATH='%s' LUA_CPATH='%s' %s -e '%s'",
-        package.path, package.cpath, helper.interpreter(), code))
+      local text = helper.run("trap '' XFSZ; ulimit -f 8; " .. helper.lua_command(code))
       assert.matches("false.*x%.png: cannot write: File too large", text)
       assert.same({ "x.png" }, encode.list(folder))
       assert.equal("old", encode.read(folder .. "/x.png"))

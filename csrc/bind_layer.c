@@ -134,8 +134,8 @@ static int layer_call(lua_State *L) {
   luaL_checkstack(L, MGL_MAX_VALUES + 4, name);
   size_t mark = mg_pool_mark();
   /* A layer written in Lua may free what it was given, which others are given too. */
-  for (int i = 0; i < n; i++) values[i] = mg_temporary(mg_retain(values[i]));
-  mgl_check(L, mark);
+  for (int i = 0; i < n; i++)
+    if (!(values[i] = mg_temporary(mg_retain(values[i])))) mgl_check(L, mark);
   int count = mgl_run(L, self, values, n, 0);
   if (count < 1) return raise_failure(L, mark, self, count);
   for (int i = 0; i < count - 1; i++) mgl_push_tensor(L, values[i]);

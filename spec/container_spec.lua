@@ -37,7 +37,11 @@ describe("Residual", function()
     local x = values({ 2, 3 }, 1)
     local expected = x + 1
     local free = lua_layer("Free", function() x:free(); return mg.ones(2, 3) end)
-    helper.near(expected, nn.Residual{ free, nn.Identity() }(x))
+    local reuse = lua_layer("Reuse", function(y)
+      helper.collect()
+      return mg.stack({ y + 8, y }, 1)[2] -- in the memory that became free
+    end)
+    helper.near(expected, nn.Residual{ free, reuse }(x))
   end)
 
   it("has a shortcut as a field", function()
@@ -177,6 +181,8 @@ local function largest_singular_value(m)
 end
 
 describe("SpectralNorm", function()
+  before_each(function() mg.manual_seed(11) end)
+
   it("divides the weight by its largest singular value", function()
     for _, inner in ipairs{ nn.Linear(6, 4), nn.Maxout(5, 3, 2), nn.Embedding(7, 3), nn.Conv2d(3, 4, 3),
       nn.MinibatchDiscrimination(4, 3, 2) } do
@@ -265,6 +271,7 @@ describe("SpectralNorm", function()
 
   it("is cloned and loaded whole", function()
     local net = nn.Sequential{ nn.SpectralNorm(nn.Linear(3, 4)), nn.Residual{ nn.Linear(4, 4), shortcut = nn.Tanh() } }
+    net[1].u = mg.ones(4) -- far from where a step takes it
     local copy, x = net:clone(), values({ 2, 3 }, 1)
     local other = nn.Sequential{ nn.SpectralNorm(nn.Linear(3, 4)),
       nn.Residual{ nn.Linear(4, 4), shortcut = nn.Tanh() } }
@@ -311,6 +318,7 @@ describe("containers", function()
       nn.SpectralNorm(nn.Linear(6, 8), { iterations = 2 }),
       nn.Residual{ nn.SpectralNorm(shared), nn.ReLU(), shortcut = nn.Linear(8, 8, { bias = false }) },
       nn.Concat{ nn.Identity(), shared },
+      nn.SpectralNorm(shared),
     }
     assert.equal([[
 Sequential  (192 parameters)
@@ -321,7 +329,8 @@ Sequential  (192 parameters)
      shortcut  Linear(8 -> 8, bias = false)        64
   3  Concat
      1  Identity
-     2  Linear(8 -> 8)  (as above)]], tostring(net))
+     2  Linear(8 -> 8)  (as above)
+  4  SpectralNorm(Linear(8 -> 8))]], tostring(net))
   end)
 
   it("limit their depth", function()

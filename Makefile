@@ -46,6 +46,7 @@ BLAS_CFLAGS := $(call first_package,--cflags,openblas)
 BLAS_LIBS := $(or $(call first_package,--libs,openblas),-lopenblas)
 PNG_CFLAGS := $(call first_package,--cflags,libpng)
 PNG_LIBS := $(or $(call first_package,--libs,libpng),-lpng)
+JPEG_CFLAGS := $(call first_package,--cflags,libjpeg)
 
 # ---- the build ----------------------------------------------------------------------------------
 
@@ -54,7 +55,7 @@ WERROR ?= -Werror
 WARNINGS := -Wall -Wextra
 # NaN and infinity stay visible: no -ffast-math, only what errno and traps would cost.
 KERNEL_FLAGS := -fno-math-errno -fno-trapping-math
-INCLUDES = $(LUA_CFLAGS) $(BLAS_CFLAGS) $(PNG_CFLAGS)
+INCLUDES = $(LUA_CFLAGS) $(BLAS_CFLAGS) $(PNG_CFLAGS) $(JPEG_CFLAGS)
 COMPILE = $(CC) -std=gnu11 $(WARNINGS) $(WERROR) $(KERNEL_FLAGS) -fPIC -fvisibility=hidden \
   -fno-semantic-interposition -pthread $(INCLUDES) $(CPPFLAGS) $(CFLAGS) $(SANITIZE)
 LIBRARIES = $(BLAS_LIBS) $(PNG_LIBS) -lz -lm -lpthread
@@ -109,24 +110,26 @@ $(BUILD)/double/%.o: csrc/%.c Makefile
 # kind:what=package (Debian's and Ubuntu's name)
 TO_BUILD := command:$(CC)=gcc header:stdlib.h=libc6-dev command:pkg-config=pkg-config \
   command:$(LUA)=lua5.4 header:lauxlib.h=liblua5.4-dev header:cblas.h=libopenblas-dev \
-  header:png.h=libpng-dev header:zlib.h=zlib1g-dev
+  header:png.h=libpng-dev header:zlib.h=zlib1g-dev wish:jpeglib.h=libjpeg-dev
 TO_TEST := command:$(BUSTED)=lua-busted
 TO_LINT := command:luacheck=lua-check command:clang-format=clang-format command:cppcheck=cppcheck
 TO_INSTALL := command:$(firstword $(LUAROCKS))=luarocks
 FASHION_MNIST := file:/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz=dataset-fashion-mnist
 
 # $(call install_missing,LIST): asks apt only for what is not there, so that a machine that has
-# everything needs no network.  Without apt, name the packages; only a missing header is fatal.
+# everything needs no network.  Without apt, name the packages; only a missing header is fatal.  A wish is
+# a header that the build can do without, so it may stay unfulfilled.
 define install_missing
-@missing= fatal=; \
+@missing= needed= fatal=; \
 for want in $(1); do \
   kind=$${want%%:*}; name=$${want#*:}; package=$${name#*=}; name=$${name%%=*}; \
   case $$kind in \
     command) command -v "$$name" ;; \
-    header) echo "#include <$$name>" | $(CC) $(INCLUDES) -include stdio.h -E - ;; \
+    header|wish) echo "#include <$$name>" | $(CC) $(INCLUDES) -include stdio.h -E - ;; \
     file) test -e "$$name" ;; \
   esac >/dev/null 2>&1 && continue; \
   missing="$$missing $$package"; \
+  if test $$kind != wish; then needed="$$needed $$package"; fi; \
   if test $$kind = header; then fatal="$$fatal $$name"; fi; \
 done; \
 test -n "$$missing" || exit 0; \
@@ -134,11 +137,12 @@ if command -v apt-get >/dev/null 2>&1; then \
   as_root=; test "$$(id -u)" -eq 0 || as_root=sudo; \
   echo "installing:$$missing"; \
   $$as_root apt-get update && \
-  $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; \
+  $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing || \
+  test -z "$$needed"; \
 else \
   echo "not found (by Debian's package names):$$missing"; \
-  echo "Fedora:   sudo dnf install gcc make pkgconf lua lua-devel openblas-devel libpng-devel zlib-devel luarocks"; \
-  echo "Homebrew: brew install lua luarocks openblas libpng pkg-config"; \
+  echo "Fedora:   sudo dnf install gcc make pkgconf lua lua-devel openblas-devel libpng-devel zlib-devel libjpeg-turbo-devel luarocks"; \
+  echo "Homebrew: brew install lua luarocks openblas libpng jpeg-turbo pkg-config"; \
   echo "both:     $(LUAROCKS) install busted"; \
   if test -n "$$fatal"; then echo "cannot build without:$$fatal"; exit 1; fi; \
 fi

@@ -11,15 +11,13 @@
 /* ---- lists ------------------------------------------------------------------------------------- */
 
 mg_image_list *mg_image_list_new(int64_t count, int64_t h, int64_t w, int channels, bool crop) {
-  mg_image_list *list = calloc(1, sizeof *list);
-  char **path = calloc((size_t)count, sizeof *path);
-  if (!list || !path) {
-    free(list);
-    free(path);
-    return mg_fail_memory((size_t)count * sizeof *path);
-  }
-  *list = (mg_image_list){1, count, path, h, w, channels, crop, h * w * channels};
-  return list;
+  mg_image_list *list = malloc(sizeof *list);
+  if (!list) return mg_fail_memory(sizeof *list);
+  *list = (mg_image_list){1, count, NULL, h, w, channels, crop, h * w * channels};
+  list->path = calloc((size_t)count, sizeof *list->path);
+  if (list->path) return list;
+  free(list);
+  return mg_fail_memory((size_t)count * sizeof *list->path);
 }
 
 bool mg_image_list_set(mg_image_list *list, int64_t i, const char *path) {

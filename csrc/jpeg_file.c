@@ -98,6 +98,7 @@ typedef struct reader {
   struct jpeg_progress_mgr progress;
   jmp_buf failed;
   char message[JMSG_LENGTH_MAX];
+  bool no_memory; /* was what failed */
   uint8_t *pixels;
   int64_t h, w;
   int channels; /* of what libjpeg delivers: 1 or 3 */
@@ -111,6 +112,7 @@ static _Noreturn void fail(reader *r, const char *message) {
 static _Noreturn void on_error(j_common_ptr jpeg) {
   reader *r = jpeg->client_data;
   r->errors.format_message(jpeg, r->message);
+  r->no_memory = jpeg->err->msg_code == JERR_OUT_OF_MEMORY;
   longjmp(r->failed, 1);
 }
 
@@ -183,7 +185,8 @@ static bool run_reader(reader *r) {
   if (r->jpeg.output_components != r->channels) fail(r, "unexpected layout of pixels");
   const size_t stride = (size_t)r->w * (size_t)r->channels;
   r->pixels = malloc((size_t)r->h * stride);
-  if (!r->pixels) fail(r, "not enough memory for its pixels");
+  r->no_memory = !r->pixels;
+  if (!r->pixels) fail(r, "not enough memory");
   while (r->jpeg.output_scanline < r->jpeg.output_height) {
     JSAMPROW row = r->pixels + r->jpeg.output_scanline * stride;
     library.read_scanlines(&r->jpeg, &row, 1);
@@ -218,6 +221,7 @@ bool mg_jpeg_decode(const char *name, const uint8_t *bytes, size_t size, int cha
   const bool done = run_reader(&r);
   library.destroy_decompress(&r.jpeg);
   if (!done) {
+    if (r.no_memory) mg_fail_memory((size_t)(r.h * r.w * r.channels));
     mg_fail("%s: expected a complete JPEG file: %s", name, r.message);
     free(r.pixels);
     return false;

@@ -39,6 +39,7 @@ typedef struct reader {
   int channels; /* of what libpng delivers: 1 to 4, the even ones with alpha */
   uint8_t *pixels;
   png_bytep *rows;
+  bool no_memory; /* was what failed */
 } reader;
 
 static void read_bytes(png_structp png, png_bytep out, size_t size) {
@@ -85,7 +86,8 @@ static bool run_reader(reader *r) {
   size_t stride = (size_t)r->w * (size_t)r->channels;
   r->pixels = malloc((size_t)r->h * stride);
   r->rows = malloc((size_t)r->h * sizeof *r->rows);
-  if (!r->pixels || !r->rows) png_error(r->png, "not enough memory for its pixels");
+  r->no_memory = !r->pixels || !r->rows;
+  if (r->no_memory) png_error(r->png, "not enough memory");
   for (int64_t y = 0; y < r->h; y++) r->rows[y] = r->pixels + (size_t)y * stride;
   png_read_image(r->png, r->rows);
   png_read_end(r->png, NULL);
@@ -113,6 +115,7 @@ bool mg_png_decode(const char *name, const uint8_t *bytes, size_t size, int chan
   if (!r.info) {
     mg_fail_memory(sizeof r);
   } else if (!run_reader(&r)) {
+    if (r.no_memory) mg_fail_memory((size_t)(r.h * r.w * r.channels));
     mg_fail("%s: expected a complete PNG file: %s", name, r.failure.message);
   } else {
     done = convert(&r, channels, image);

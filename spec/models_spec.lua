@@ -63,6 +63,27 @@ describe("models", function()
     helper.near(expected:detach(), G[4](hidden):detach())
   end)
 
+  it("join two inputs for a network of one", function()
+    local body = mg.nn.Linear(5, 2)
+    local joined = models.joined(body)
+    local x, y = mg.randn(3, 4), mg.randn(3, 1)
+    assert.are.same(body(mg.cat({ x, y }, 2)):totable(), joined(x, y):totable())
+    assert.are.equal(2, #joined:parameters())
+    helper.error_like(function() joined(x) end, { "Joined" })
+  end)
+
+  it("drop out in the critic where asked", function()
+    local D = models.mlp_critic{ n_in = 4, widths = { 6, 5 }, dropout = 0.5 }
+    local x = mg.ones(1, 4)
+    local changes = false
+    local first = D(x):item()
+    for _ = 1, 20 do changes = changes or D(x):item() ~= first end
+    assert.is_true(changes)
+    D:eval()
+    assert.are.equal(D(x):item(), D(x):item())
+    assert.are.equal(#models.mlp_critic{ n_in = 4, widths = { 6, 5 } } + 2, #D)
+  end)
+
   it("differ from call to call in the discriminator's dropout only while training", function()
     local D = models.maxout_discriminator{ n_in = 16, units = 32 }
     local x = mg.randn(8, 16)

@@ -73,6 +73,7 @@ function experiment.build(definition, o)
   if o.threads > 0 then moongan.set_threads(o.threads) end
   moongan.manual_seed(o.seed)
   local range = definition.range or { -1, 1 }
+  if type(range) == "function" then range = range(o) end
   local data = open_data(o, range)
   local settings = definition.trainer(o)
   local shared = {
@@ -86,8 +87,9 @@ end
 --- Run an experiment from its command line.
 -- @param arguments   the script's `arg`
 -- @param definition  name; about (for --help); defaults (of common options); options (rows of its
---   own, as config.parse takes them); range (of pixels, default { -1, 1 }); trainer, a function
---   from the options' values to the networks, optimizers and objective that mg.gan.Trainer takes
+--   own, as config.parse takes them); range (of pixels, default { -1, 1 }, or a function from
+--   the options' values to it); trainer, a function from the options' values to the networks,
+--   optimizers and objective that mg.gan.Trainer takes
 -- @return the trainer, after its run
 function experiment.run(arguments, definition)
   local rows = experiment.rows(definition)

@@ -48,19 +48,32 @@ function models.mlp_generator(given)
   return nn.Sequential(layers)
 end
 
---- Fully connected critic or discriminator: n_in -> widths... -> 1 with LeakyReLU between.
--- @param given n_in = 784, widths = { 512, 256 }, slope = 0.2
+--- Fully connected critic or discriminator: n_in -> widths... -> 1 with LeakyReLU between, each
+-- followed by dropout where that is above 0.
+-- @param given n_in = 784, widths = { 512, 256 }, slope = 0.2, dropout = 0
 function models.mlp_critic(given)
-  local o = options.check("mg.models.mlp_critic", given, { n_in = size(784), widths = { 512, 256 }, slope = slope })
+  local o = options.check("mg.models.mlp_critic", given,
+    { n_in = size(784), widths = { 512, 256 }, slope = slope, dropout = options.number(0, 0, 0.999) })
   check_widths("mg.models.mlp_critic", o.widths)
   local layers, width = {}, o.n_in
   for _, next_width in ipairs(o.widths) do
     layers[#layers + 1] = nn.Linear(width, next_width)
     layers[#layers + 1] = nn.LeakyReLU(o.slope)
+    if o.dropout > 0 then layers[#layers + 1] = nn.Dropout(o.dropout) end
     width = next_width
   end
   layers[#layers + 1] = nn.Linear(width, 1)
   return nn.Sequential(layers)
+end
+
+--- A network of two inputs from one of one: called as net(x, y), it joins the rows of x and y, such
+-- as noise or images and one-hot labels, and passes them to `body`.
+function models.joined(body)
+  return nn.Module{
+    name = "Joined",
+    body = body,
+    forward = function(self, x, y) return self.body(moongan.cat({ x, y }, 2)) end,
+  }
 end
 
 --- Generator of Goodfellow et al. 2014: two hidden layers of ReLU, sigmoid at the end (so images

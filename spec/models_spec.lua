@@ -69,7 +69,7 @@ describe("models", function()
     local x, y = mg.randn(3, 4), mg.randn(3, 1)
     assert.are.same(body(mg.cat({ x, y }, 2)):totable(), joined(x, y):totable())
     assert.are.equal(2, #joined:parameters())
-    helper.error_like(function() joined(x) end, { "Joined" })
+    helper.error_like(function() joined(x) end, { "expected 5 features" })
   end)
 
   it("drop out in the critic where asked", function()

@@ -3,7 +3,8 @@
  * A kind of layer is a row of its family's table (layer_dense.c, layer_norm.c, ...): the arguments
  * of its constructor, the tensors that it holds, and functions built of registered operations, so
  * that any order of derivative exists.  A new kind is one more row; a new family is one more file
- * and a line in layer.c.  Containers and layers written in Lua are the binding's (bind_module.c). */
+ * and a line in layer.c.  Containers and layers written in Lua are the binding's (bind_container.c,
+ * bind_module.c). */
 #ifndef MG_LAYER_H
 #define MG_LAYER_H
 

@@ -31,26 +31,28 @@ static bool pool_build(mg_layer *layer) {
   return true;
 }
 
-typedef mg_tensor *pooling(mg_tensor *x, int64_t kernel_height, int64_t kernel_width, const mg_geometry *geometry);
-
-static mg_tensor *pool(const mg_layer *layer, mg_tensor *x, bool dilated, pooling *f) {
-  if (!mg_layer_expect_images(x, 0)) return NULL;
-  const double(*value)[2] = layer->values.value;
+static mg_geometry geometry_of(const mg_layer *layer, bool dilated) {
   mg_geometry geometry = {.dilation = {1, 1}, .groups = 1};
   for (int i = 0; i < 2; i++) {
-    geometry.stride[i] = (int64_t)value[STRIDE][i];
-    geometry.padding[i] = (int64_t)value[PADDING][i];
-    if (dilated) geometry.dilation[i] = (int64_t)value[DILATION][i];
+    geometry.stride[i] = (int64_t)layer->values.value[STRIDE][i];
+    geometry.padding[i] = (int64_t)layer->values.value[PADDING][i];
+    if (dilated) geometry.dilation[i] = (int64_t)layer->values.value[DILATION][i];
   }
-  return f(x, (int64_t)value[KERNEL][0], (int64_t)value[KERNEL][1], &geometry);
+  return geometry;
 }
 
 static mg_tensor *max_pool_forward(mg_layer *layer, mg_tensor *const *in) {
-  return pool(layer, in[0], true, mg_max_pool2d);
+  if (!mg_layer_expect_images(in[0], 0)) return NULL;
+  const double *kernel = layer->values.value[KERNEL];
+  mg_geometry geometry = geometry_of(layer, true);
+  return mg_max_pool2d(in[0], (int64_t)kernel[0], (int64_t)kernel[1], &geometry);
 }
 
 static mg_tensor *avg_pool_forward(mg_layer *layer, mg_tensor *const *in) {
-  return pool(layer, in[0], false, mg_avg_pool2d);
+  if (!mg_layer_expect_images(in[0], 0)) return NULL;
+  const double *kernel = layer->values.value[KERNEL];
+  mg_geometry geometry = geometry_of(layer, false);
+  return mg_avg_pool2d(in[0], (int64_t)kernel[0], (int64_t)kernel[1], &geometry);
 }
 
 static mg_tensor *global_avg_pool(mg_tensor *x) {

@@ -22,17 +22,26 @@ static mg_tensor *apply_affine(const mg_layer *layer, mg_tensor *x) {
   return mg_add(mg_mul(x, layer->tensor[WEIGHT]), layer->tensor[BIAS]);
 }
 
-/* The mean over dimension a and then, unless it is -1, dimension b. */
-static mg_tensor *mean_over(mg_tensor *x, int a, int b) {
-  mg_tensor *mean = mg_mean(x, a, true);
-  return b < 0 ? mean : mg_mean(mean, b, true);
+/* The mean of x (n, positions, features) over positions and the features of a group, for each
+ * feature: (n, 1, features). */
+static mg_tensor *group_mean(mg_tensor *x, int64_t groups) {
+  if (!x) return NULL;
+  int64_t n = x->shape[0], features = x->shape[2];
+  mg_tensor *mean = mg_mean(x, 1, true);
+  if (groups == features) return mean;
+  mean = mg_mean(mg_reshape(mean, 3, (int64_t[]){n, groups, features / groups}), 2, true);
+  mean = mg_expand(mean, 3, (int64_t[]){n, groups, features / groups});
+  return mg_reshape(mean, 3, (int64_t[]){n, 1, features});
 }
 
-/* (x - mean) / sqrt(variance + eps), with those over the dimensions a and b. */
-static mg_tensor *standardized(mg_tensor *x, int a, int b, double eps) {
-  mg_tensor *centred = mg_sub(x, mean_over(x, a, b));
-  mg_tensor *variance = mean_over(mg_square(centred), a, b);
-  return mg_mul(centred, mg_reciprocal(mg_sqrt(mg_affine(variance, 1, eps))));
+/* (x - mean) / sqrt(variance + eps), with x taken as (n, positions, features), the last in so many
+ * groups. */
+static mg_tensor *standardized(mg_tensor *x, const int64_t shape[3], int64_t groups, double eps) {
+  mg_tensor *samples = mg_reshape(x, 3, shape);
+  mg_tensor *centred = mg_sub(samples, group_mean(samples, groups));
+  mg_tensor *variance = group_mean(mg_square(centred), groups);
+  mg_tensor *y = mg_mul(centred, mg_reciprocal(mg_sqrt(mg_affine(variance, 1, eps))));
+  return mg_reshape(y, x->ndim, x->shape);
 }
 
 /* ---- BatchNorm ----------------------------------------------------------------------------- */
@@ -122,9 +131,8 @@ static mg_tensor *layer_norm_forward(mg_layer *layer, mg_tensor *const *in) {
                    mg_tensor_text(x));
   int64_t size = 1;
   for (int i = 0; i < values->ndim; i++) size *= values->shape[i];
-  mg_tensor *rows = mg_reshape(x, 2, (int64_t[]){x->numel / size, size});
-  mg_tensor *y = standardized(rows, 1, -1, values->value[LAYER_EPS][0]);
-  return apply_affine(layer, mg_reshape(y, x->ndim, x->shape));
+  int64_t shape[] = {x->numel / size, size, 1};
+  return apply_affine(layer, standardized(x, shape, 1, values->value[LAYER_EPS][0]));
 }
 
 /* ---- InstanceNorm and GroupNorm -------------------------------------------------------------- */
@@ -151,9 +159,8 @@ static mg_tensor *instance_norm_forward(mg_layer *layer, mg_tensor *const *in) {
   if (!mg_layer_expect_features(x, features, 3)) return NULL;
   if ((positions = positions_of(x)) < 2)
     return mg_fail("expected more than 1 value for each feature of a sample, got %s", mg_tensor_text(x));
-  mg_tensor *samples = mg_reshape(x, 3, (int64_t[]){x->shape[0], positions, features});
-  mg_tensor *y = standardized(samples, 1, -1, layer->values.value[INSTANCE_EPS][0]);
-  return apply_affine(layer, mg_reshape(y, x->ndim, x->shape));
+  int64_t shape[] = {x->shape[0], positions, features};
+  return apply_affine(layer, standardized(x, shape, features, layer->values.value[INSTANCE_EPS][0]));
 }
 
 enum { GROUP_GROUPS, GROUP_CHANNELS, GROUP_EPS, GROUP_AFFINE };
@@ -175,9 +182,8 @@ static mg_tensor *group_norm_forward(mg_layer *layer, mg_tensor *const *in) {
   mg_tensor *x = in[0];
   int64_t groups = mg_layer_integer(layer, GROUP_GROUPS), channels = mg_layer_integer(layer, GROUP_CHANNELS);
   if (!mg_layer_expect_features(x, channels, 2)) return NULL;
-  int64_t shape[] = {x->shape[0], positions_of(x), groups, channels / groups};
-  mg_tensor *y = standardized(mg_reshape(x, 4, shape), 3, 1, layer->values.value[GROUP_EPS][0]);
-  return apply_affine(layer, mg_reshape(y, x->ndim, x->shape));
+  int64_t shape[] = {x->shape[0], positions_of(x), channels};
+  return apply_affine(layer, standardized(x, shape, groups, layer->values.value[GROUP_EPS][0]));
 }
 
 /* ---- PixelNorm ----------------------------------------------------------------------------- */

@@ -1,146 +1,19 @@
 --- Networks to train: pairs of a generator and a discriminator (or critic).
 --
 -- Every function takes one table of options, all of which have defaults, and returns a layer in
--- training mode.  Generators map noise (n, nz) to images (n, n_out); discriminators and critics
--- map images (n, n_in) to scores (n, 1) before any sigmoid: the objectives in moongan.gan expect
--- plain scores.
-
-local moongan = require "moongan"
-local options = require "moongan.options"
-local nn = moongan.nn
+-- training mode.  Generators map noise (n, nz) to images; discriminators and critics map images to
+-- scores (n, 1) before any sigmoid: the objectives in moongan.gan expect plain scores.  Dense
+-- networks have flat images (n, n_out), convolutional ones (n, size, size, channels).
+--
+-- Conditional networks are called as G(z, y) and D(x, y).  Dense ones take one-hot labels
+-- (n, classes), convolutional ones class numbers (n) from 1.
+--
+-- A family of networks is a module in moongan/models/.
 
 local models = {}
 
-local size = function(default) return options.integer(default, 1) end
-local slope = options.number(0.2)
-local probability = options.number(0.5, 0, 0.999)
-
--- Widths of hidden layers: a list of at least one whole number.
-local function check_widths(function_name, widths)
-  for i, width in ipairs(widths) do
-    if math.type(width) ~= "integer" or width < 1 then
-      error(string.format("%s: option widths: expected a list of whole numbers of at least 1, got %s at %d",
-        function_name, options.describe(width), i), 3)
-    end
-  end
-  if #widths == 0 then error(function_name .. ": option widths: expected at least one width, got none", 3) end
-end
-
---- Fully connected generator: nz -> widths... -> n_out, LeakyReLU between, batch normalisation
--- from the second hidden layer on, tanh at the end (so images lie in [-1, 1]).
--- The widely copied reading of the 2014-2017 papers: its batch normalisation has the unusual
--- epsilon of 0.8, which damps the smallest features and which `eps` changes.
--- @param given nz = 100, n_out = 784, widths = { 128, 256, 512, 1024 }, slope = 0.2, eps = 0.8
-function models.mlp_generator(given)
-  local o = options.check("mg.models.mlp_generator", given,
-    { nz = size(100), n_out = size(784), widths = { 128, 256, 512, 1024 }, slope = slope,
-      eps = options.number(0.8, 0) })
-  check_widths("mg.models.mlp_generator", o.widths)
-  local layers, width = {}, o.nz
-  for i, next_width in ipairs(o.widths) do
-    layers[#layers + 1] = nn.Linear(width, next_width)
-    if i > 1 then layers[#layers + 1] = nn.BatchNorm(next_width, { eps = o.eps }) end
-    layers[#layers + 1] = nn.LeakyReLU(o.slope)
-    width = next_width
-  end
-  layers[#layers + 1] = nn.Linear(width, o.n_out)
-  layers[#layers + 1] = nn.Tanh()
-  return nn.Sequential(layers)
-end
-
---- Fully connected critic or discriminator: n_in -> widths... -> 1 with LeakyReLU between, each
--- followed by dropout where that is above 0.
--- @param given n_in = 784, widths = { 512, 256 }, slope = 0.2, dropout = 0
-function models.mlp_critic(given)
-  local o = options.check("mg.models.mlp_critic", given,
-    { n_in = size(784), widths = { 512, 256 }, slope = slope, dropout = options.number(0, 0, 0.999) })
-  check_widths("mg.models.mlp_critic", o.widths)
-  local layers, width = {}, o.n_in
-  for _, next_width in ipairs(o.widths) do
-    layers[#layers + 1] = nn.Linear(width, next_width)
-    layers[#layers + 1] = nn.LeakyReLU(o.slope)
-    if o.dropout > 0 then layers[#layers + 1] = nn.Dropout(o.dropout) end
-    width = next_width
-  end
-  layers[#layers + 1] = nn.Linear(width, 1)
-  return nn.Sequential(layers)
-end
-
---- A network of two inputs from one of one: called as net(x, y), it joins the rows of x and y, such
--- as noise or images and one-hot labels, and passes them to `body`.
-function models.joined(body)
-  return nn.Module{
-    name = "Joined",
-    body = body,
-    forward = function(self, x, y) return self.body(moongan.cat({ x, y }, 2)) end,
-  }
-end
-
---- Generator of Goodfellow et al. 2014: two hidden layers of ReLU, sigmoid at the end (so images
--- lie in [0, 1]).
--- @param given nz = 100, n_out = 784, units = 1200
-function models.maxout_generator(given)
-  local o = options.check("mg.models.maxout_generator", given,
-    { nz = size(100), n_out = size(784), units = size(1200) })
-  return nn.Sequential{
-    nn.Linear(o.nz, o.units), nn.ReLU(),
-    nn.Linear(o.units, o.units), nn.ReLU(),
-    nn.Linear(o.units, o.n_out), nn.Sigmoid(),
-  }
-end
-
---- Discriminator of Goodfellow et al. 2014: two maxout layers, each followed by dropout.
--- @param given n_in = 784, units = 240, pieces = 5, dropout = 0.5
-function models.maxout_discriminator(given)
-  local o = options.check("mg.models.maxout_discriminator", given,
-    { n_in = size(784), units = size(240), pieces = size(5), dropout = probability })
-  return nn.Sequential{
-    nn.Maxout(o.n_in, o.units, o.pieces), nn.Dropout(o.dropout),
-    nn.Maxout(o.units, o.units, o.pieces), nn.Dropout(o.dropout),
-    nn.Linear(o.units, 1),
-  }
-end
-
---- Generator of Mirza and Osindero 2014: noise and one-hot label each through a layer of their
--- own, joined, one more layer, sigmoid.  Called as G(z, y) with y (n, classes).
--- @param given nz = 100, classes = 10, n_out = 784, noise_units = 200, label_units = 1000,
---   joint_units = 1200
-function models.cgan_generator(given)
-  local o = options.check("mg.models.cgan_generator", given, {
-    nz = size(100), classes = size(10), n_out = size(784),
-    noise_units = size(200), label_units = size(1000), joint_units = size(1200),
-  })
-  return nn.Module{
-    name = "ConditionalGenerator",
-    z = nn.Linear(o.nz, o.noise_units),
-    y = nn.Linear(o.classes, o.label_units),
-    joint = nn.Linear(o.noise_units + o.label_units, o.joint_units),
-    out = nn.Linear(o.joint_units, o.n_out),
-    forward = function(self, z, y)
-      local hidden = moongan.cat({ self.z(z):relu(), self.y(y):relu() }, 2)
-      return self.out(self.joint(hidden):relu()):sigmoid()
-    end,
-  }
-end
-
---- Discriminator of Mirza and Osindero 2014: image and one-hot label each through a maxout layer,
--- joined, one more maxout layer, a linear score.  Called as D(x, y) with y (n, classes).
--- @param given n_in = 784, classes = 10, dropout = 0.5
-function models.cgan_discriminator(given)
-  local o = options.check("mg.models.cgan_discriminator", given,
-    { n_in = size(784), classes = size(10), dropout = probability })
-  return nn.Module{
-    name = "ConditionalDiscriminator",
-    x = nn.Maxout(o.n_in, 240, 5),
-    y = nn.Maxout(o.classes, 50, 5),
-    dropout = nn.Dropout(o.dropout),
-    joint = nn.Maxout(240 + 50, 240, 4),
-    out = nn.Linear(240, 1),
-    forward = function(self, x, y)
-      local hidden = self.dropout(moongan.cat({ self.x(x), self.y(y) }, 2))
-      return self.out(self.dropout(self.joint(hidden)))
-    end,
-  }
+for _, family in ipairs{ "dense", "dcgan", "upsample", "resnet", "heads", "r3gan" } do
+  for name, build in pairs(require("moongan.models." .. family)) do models[name] = build end
 end
 
 return models

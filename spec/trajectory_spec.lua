@@ -111,7 +111,7 @@ function runs.gan_maxout()
   return {
     G = models.maxout_generator(), D = models.maxout_discriminator{ dropout = 0 }, objective = with_logits,
     noise = function(draws) return draws({ 100, 100 }, -1, 1) end,
-    real = pictures(100, 0, 1), scale = 0.5, optimizer = sgd,
+    real = pictures(100, 0, 1), scale = 0.2, optimizer = sgd,
   }
 end
 
@@ -123,14 +123,14 @@ function runs.cgan_maxout()
     G = G, D = D, G_layers = { G.z, G.y, G.joint, G.out }, D_layers = { D.x, D.y, D.joint, D.out },
     objective = with_logits, condition = { mg.one_hot(mg.tensor(classes), 10) },
     noise = function(draws) return draws({ 100, 100 }, 0, 1) end,
-    real = pictures(100, 0, 1), scale = 0.5, optimizer = sgd,
+    real = pictures(100, 0, 1), scale = 0.2, optimizer = sgd,
   }
 end
 
 function runs.wgan_mlp()
   return {
     G = models.mlp_generator(), D = models.mlp_critic(), objective = gan.wasserstein, noise = mlp_noise,
-    real = pictures(64, -0.1, 0.1), scale = 2, n_critic = 5, clip = 0.01,
+    real = pictures(64, -0.1, 0.1), n_critic = 5, clip = 0.01,
     optimizer = function(parameters, clip) return optim.RMSprop(parameters, { lr = 5e-4, clip = clip }) end,
   }
 end
@@ -138,7 +138,7 @@ end
 function runs.wgan_gp_mlp()
   return {
     G = models.mlp_generator(), D = models.mlp_critic(), objective = gan.wasserstein, noise = mlp_noise,
-    real = pictures(64, -0.5, 0.5), scale = 0.5, n_critic = 5, penalty = 10,
+    real = pictures(64, -0.1, 0.1), scale = 0.5, n_critic = 5, penalty = 10,
     optimizer = function(parameters) return optim.Adam(parameters, { lr = 1e-4, betas = { 0, 0.9 } }) end,
   }
 end

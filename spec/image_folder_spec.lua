@@ -128,6 +128,8 @@ describe("a folder of pictures", function()
   it("refuses options that make no sense", function()
     with_pictures(PETS, function(folder)
       local function refused(given, pattern) helper.error_like(function() open(folder, given) end, pattern) end
+      refused({ folder = "" }, 'option folder: expected a folder\'s path, got string ""')
+      refused({ folder = folder .. "\0x" }, "option folder: expected a folder's path")
       refused({ size = 0 }, "option size: expected a whole number from 1 to 65535 or two, { h, w }, got number 0")
       refused({ size = { 4 } }, "got { 4, nil }")
       refused({ size = { 4, 1.5 } }, "got { 4, 1%.5 }")

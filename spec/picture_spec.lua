@@ -84,6 +84,13 @@ describe("JPEG", function()
     end)
   end)
 
+  when_jpeg("whose data end before the picture does is an error, though its end is marked", function()
+    for _, name in ipairs{ "colour", "grey" } do
+      local cut = jpegs[name].bytes:sub(1, -20) .. "\255\217"
+      helper.error_like(function() image.decode(cut) end, "premature end of data segment")
+    end
+  end)
+
   when_jpeg("with bytes behind its end is read all the same", function()
     helper.same_bits(image.decode(jpegs.grey.bytes), image.decode(jpegs.grey.bytes .. "trailing"))
   end)

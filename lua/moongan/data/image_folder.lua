@@ -149,6 +149,9 @@ end
 -- The data set's field `skipped` lists what is wrong with the files left out (corrupt = "skip").
 return function(given)
   local o = options.check(NAME, given, OPTIONS)
+  if o.folder == "" or o.folder:find("\0", 1, true) then
+    options.fail(NAME, "option folder: expected a folder's path, got %s", options.describe(o.folder))
+  end
   local h, w = check_size(o.size)
   if o.channels == 2 then options.fail(NAME, "option channels: expected 1 (grey) or 3 (colour), got 2") end
   local paths, labels, classes

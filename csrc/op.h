@@ -72,9 +72,9 @@ typedef struct mg_node {
 struct mg_op {
   const char *name;
   /* What Lua passes, comma-separated: "x" is a tensor; "x?" an optional one; "xs: tensors" a list;
-   * "slope: number = 0.01", "start: index", "length: integer", "index: indices" (a tensor), "dim: dim", "dim: dim?" (absent:
-   * -1, all of them), "keepdim: boolean = false", "shape: shape", "dims: dims",
-   * "geometry: geometry" (of a convolution, into shape[]). */
+   * "slope: number = 0.01", "start: index", "length: integer", "index: indices" (a tensor), "dim: dim", "dim: dim?"
+   * (absent: -1, all of them), "keepdim: boolean = false", "shape: shape", "dims: dims", "geometry: geometry" (of a
+   * convolution, into shape[]). */
   const char *signature;
   unsigned saves;
   /* Check the inputs and attributes and give the result's shape; false with an error set if

@@ -20,8 +20,9 @@
   mg_tensor *mg_##name(mg_tensor *g, mg_tensor *y) { return mg_apply(MG_OP_##name, (mg_tensor *[]){g, y}, 2, NULL); }
 
 FORWARD(tanh)
-WRAPPER(tanh) FORWARD(sigmoid) WRAPPER(sigmoid) FORWARD(relu) WRAPPER(relu) FORWARD(leaky_relu) FORWARD(elu)
-    FORWARD(gelu) WRAPPER(gelu) FORWARD(silu) WRAPPER(silu) FORWARD(softplus) WRAPPER(softplus) FORWARD_GRAD(tanh_grad)
+WRAPPER(tanh)
+FORWARD(sigmoid) WRAPPER(sigmoid) FORWARD(relu) WRAPPER(relu) FORWARD(leaky_relu) FORWARD(elu) FORWARD(gelu)
+    WRAPPER(gelu) FORWARD(silu) WRAPPER(silu) FORWARD(softplus) WRAPPER(softplus) FORWARD_GRAD(tanh_grad)
         WRAPPER_GRAD(tanh_grad) FORWARD_GRAD(sigmoid_grad) WRAPPER_GRAD(sigmoid_grad) FORWARD_GRAD(relu_grad)
             WRAPPER_GRAD(relu_grad) FORWARD_GRAD(leaky_relu_grad)
 

@@ -12,10 +12,10 @@ static mg_geometry geometry_of(const mg_attrs *attrs) {
 }
 
 static mg_attrs attrs_of(const mg_geometry *g, int64_t height, int64_t width) {
-  return (mg_attrs){.integer = {height, width},
-                    .ndim = 7,
-                    .shape = {g->stride[0], g->stride[1], g->padding[0], g->padding[1], g->dilation[0], g->dilation[1],
-                              g->groups}};
+  return (mg_attrs){
+      .integer = {height, width},
+      .ndim = 7,
+      .shape = {g->stride[0], g->stride[1], g->padding[0], g->padding[1], g->dilation[0], g->dilation[1], g->groups}};
 }
 
 /* The sizes of x, weight (or just the kernel's) and y that fit each other; false with an error. */
@@ -79,8 +79,7 @@ static bool read_conv2d(const mg_call *call, mg_conv *v) {
   *v = (mg_conv){.geometry = geometry_of(call->attrs)};
   if (!check_images(x) || !read_weight(call->in[1], v)) return false;
   v->n = x->shape[0], v->h = x->shape[1], v->w = x->shape[2];
-  if (v->c != x->shape[3])
-    return mg_fail("expected %lld channels, got %s", (long long)v->c, mg_tensor_text(x)), false;
+  if (v->c != x->shape[3]) return mg_fail("expected %lld channels, got %s", (long long)v->c, mg_tensor_text(x)), false;
   return check_geometry(v) && check_bias(call->in[2], v->o);
 }
 

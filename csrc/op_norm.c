@@ -84,8 +84,9 @@ bool mg_forward_batch_norm(mg_call *call) {
   int64_t features = features_of(x);
   if (x->numel == 0) return true;
   size_t capacity;
-  real *scale = mg_scratch_get((size_t)(2 * features) * sizeof(real), &capacity), *shift = scale + features;
+  real *scale = mg_scratch_get((size_t)(2 * features) * sizeof(real), &capacity);
   if (!scale) return false;
+  real *shift = scale + features;
   for (int64_t j = 0; j < features; j++) {
     double inverse = 1 / sqrt((double)mean[features + j] + call->attrs->number[0]);
     scale[j] = (real)(inverse * (double)gamma[j]);
@@ -164,8 +165,9 @@ bool mg_forward_batch_norm_grad(mg_call *call) {
   real *y = call->out->data, *gamma_grad = y + rows * features, *beta_grad = gamma_grad + features;
   norm_job job = {.g = call->in[0]->data, .x = x->data, .y = y, .features = features, .p = mean};
   size_t capacity;
-  real *p = mg_scratch_get((size_t)(3 * features) * sizeof(real), &capacity), *q = p + features, *r = q + features;
+  real *p = mg_scratch_get((size_t)(3 * features) * sizeof(real), &capacity);
   if (!p) return false;
+  real *q = p + features, *r = q + features;
   bool fine = mg_reduce_columns(rows, features, 2, product_columns, &job, (real *[]){beta_grad, gamma_grad});
   for (int64_t j = 0; j < features; j++) {
     double inverse = 1 / sqrt((double)mean[features + j] + call->attrs->number[0]);

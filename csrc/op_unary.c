@@ -14,7 +14,8 @@
 
 FORWARD(affine)
 FORWARD(exp)
-WRAPPER(exp) FORWARD(log) WRAPPER(log) FORWARD(sqrt) WRAPPER(sqrt) FORWARD(abs) WRAPPER(abs) FORWARD(sign) WRAPPER(sign)
+WRAPPER(exp)
+FORWARD(log) WRAPPER(log) FORWARD(sqrt) WRAPPER(sqrt) FORWARD(abs) WRAPPER(abs) FORWARD(sign) WRAPPER(sign)
     FORWARD(square) WRAPPER(square) FORWARD(reciprocal) WRAPPER(reciprocal) FORWARD(pow_scalar) FORWARD(clamp)
         FORWARD(erf) WRAPPER(erf) FORWARD(sin) WRAPPER(sin) FORWARD(cos) WRAPPER(cos)
 

@@ -212,7 +212,7 @@ clean:
 ASAN_BUILD := BUILD=build/asan CC=gcc WERROR= CFLAGS="-O1 -g -fno-omit-frame-pointer" \
   SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 ASAN_RUN = ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-  MOONGAN_LUA="$(CURDIR)/build/asan/lua" build/asan/lua "$$(command -v $(BUSTED))" --ignore-lua --cpath='build/asan/?.so'
+  MOONGAN_LUA="$(CURDIR)/build/asan/lua" build/asan/lua "$$(command -v $(BUSTED))" --ignore-lua --cpath='./build/asan/?.so'
 
 build/asan/lua: Makefile
 	@mkdir -p $(@D)

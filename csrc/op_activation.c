@@ -21,16 +21,29 @@
 
 FORWARD(tanh)
 WRAPPER(tanh)
-FORWARD(sigmoid) WRAPPER(sigmoid) FORWARD(relu) WRAPPER(relu) FORWARD(leaky_relu) FORWARD(elu) FORWARD(gelu)
-    WRAPPER(gelu) FORWARD(silu) WRAPPER(silu) FORWARD(softplus) WRAPPER(softplus) FORWARD_GRAD(tanh_grad)
-        WRAPPER_GRAD(tanh_grad) FORWARD_GRAD(sigmoid_grad) WRAPPER_GRAD(sigmoid_grad) FORWARD_GRAD(relu_grad)
-            WRAPPER_GRAD(relu_grad) FORWARD_GRAD(leaky_relu_grad)
+FORWARD(sigmoid)
+WRAPPER(sigmoid)
+FORWARD(relu)
+WRAPPER(relu)
+FORWARD(leaky_relu)
+FORWARD(elu)
+FORWARD(gelu)
+WRAPPER(gelu)
+FORWARD(silu)
+WRAPPER(silu)
+FORWARD(softplus)
+WRAPPER(softplus)
+FORWARD_GRAD(tanh_grad)
+WRAPPER_GRAD(tanh_grad)
+FORWARD_GRAD(sigmoid_grad)
+WRAPPER_GRAD(sigmoid_grad)
+FORWARD_GRAD(relu_grad)
+WRAPPER_GRAD(relu_grad)
+FORWARD_GRAD(leaky_relu_grad)
 
-    /* ---- tanh, sigmoid ------------------------------------------------------------------------- */
+/* ---- tanh, sigmoid ------------------------------------------------------------------------- */
 
-    void mg_vjp_tanh(mg_node *node, mg_tensor *g, mg_tensor **gradient) {
-  gradient[0] = mg_tanh_grad(g, mg_output(node));
-}
+void mg_vjp_tanh(mg_node *node, mg_tensor *g, mg_tensor **gradient) { gradient[0] = mg_tanh_grad(g, mg_output(node)); }
 
 void mg_vjp_tanh_grad(mg_node *node, mg_tensor *gg, mg_tensor **gradient) {
   mg_tensor *g = mg_input(node, 0), *y = mg_input(node, 1);

@@ -15,11 +15,28 @@
 FORWARD(affine)
 FORWARD(exp)
 WRAPPER(exp)
-FORWARD(log) WRAPPER(log) FORWARD(sqrt) WRAPPER(sqrt) FORWARD(abs) WRAPPER(abs) FORWARD(sign) WRAPPER(sign)
-    FORWARD(square) WRAPPER(square) FORWARD(reciprocal) WRAPPER(reciprocal) FORWARD(pow_scalar) FORWARD(clamp)
-        FORWARD(erf) WRAPPER(erf) FORWARD(sin) WRAPPER(sin) FORWARD(cos) WRAPPER(cos)
+FORWARD(log)
+WRAPPER(log)
+FORWARD(sqrt)
+WRAPPER(sqrt)
+FORWARD(abs)
+WRAPPER(abs)
+FORWARD(sign)
+WRAPPER(sign)
+FORWARD(square)
+WRAPPER(square)
+FORWARD(reciprocal)
+WRAPPER(reciprocal)
+FORWARD(pow_scalar)
+FORWARD(clamp)
+FORWARD(erf)
+WRAPPER(erf)
+FORWARD(sin)
+WRAPPER(sin)
+FORWARD(cos)
+WRAPPER(cos)
 
-            mg_tensor *mg_affine(mg_tensor *x, double scale, double shift) {
+mg_tensor *mg_affine(mg_tensor *x, double scale, double shift) {
   mg_attrs attrs = {.number = {scale, shift}};
   return mg_apply(MG_OP_affine, &x, 1, &attrs);
 }

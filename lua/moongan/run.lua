@@ -33,12 +33,43 @@ end
 function Table:close() self.file:close() end
 Table.__close = Table.close
 
+-- ---- pictures --------------------------------------------------------------------------------
+
 local function gnuplot_quote(text) return "'" .. text:gsub("'", "''") .. "'" end
+
+--- Draw a picture with gnuplot.
+-- @param picture   the PNG file to write
+-- @param commands  gnuplot's, after its terminal and output are set
+-- @param width, height  in pixels, 800 x 500 where they are not given
+-- @return true, or false and why there is no picture
+function run.draw(picture, commands, width, height)
+  if not os.execute("command -v gnuplot >/dev/null 2>&1") then
+    return false, string.format("gnuplot is not installed (with it, %s shows the curves)", picture:match("[^/]*$"))
+  end
+  local temporary = picture .. ".tmp"
+  local size = string.format("size %d,%d", width or 800, height or 500)
+  local gnuplot = io.popen("gnuplot 2>/dev/null", "w")
+  gnuplot:write('if (strstrt(GPVAL_TERMINALS, "pngcairo")) { set terminal pngcairo ', size,
+    " } else { set terminal png ", size, " }\nset output ", gnuplot_quote(temporary), "\n", commands)
+  if gnuplot:close() and os.rename(temporary, picture) then return true end
+  os.remove(temporary)
+  return false, "gnuplot could not draw it"
+end
+
+--- Numbers as gnuplot reads them within its commands: "$NAME << EOD ...", a list of numbers a row.
+function run.data_block(name, rows)
+  local lines = { "$" .. name .. " << EOD" }
+  for i, row in ipairs(rows) do
+    local cells = {}
+    for j, value in ipairs(row) do cells[j] = cell(value) end
+    lines[i + 1] = table.concat(cells, " ")
+  end
+  lines[#lines + 1] = "EOD\n"
+  return table.concat(lines, "\n")
+end
 
 local LOSSES_PLOT = [[
 set datafile separator ","
-if (strstrt(GPVAL_TERMINALS, "pngcairo")) { set terminal pngcairo size 800,500 } else { set terminal png size 800,500 }
-set output %s
 set xlabel "iteration"
 set ylabel "loss"
 set grid
@@ -50,15 +81,7 @@ plot %s every ::1 using 1:3 with lines linewidth 2 title "discriminator", \
 --- Draw losses.csv of a run folder as losses.png, with gnuplot.
 -- @return true, or false and why there is no picture
 function run.plot_losses(folder)
-  if not os.execute("command -v gnuplot >/dev/null 2>&1") then
-    return false, "gnuplot is not installed (with it, losses.png shows the curves)"
-  end
-  local picture, temporary = folder .. "/losses.png", folder .. "/losses.png.tmp"
-  local gnuplot = io.popen("gnuplot 2>/dev/null", "w")
-  gnuplot:write(LOSSES_PLOT:format(gnuplot_quote(temporary), gnuplot_quote(folder .. "/losses.csv")))
-  if gnuplot:close() and os.rename(temporary, picture) then return true end
-  os.remove(temporary)
-  return false, "gnuplot could not draw losses.csv"
+  return run.draw(folder .. "/losses.png", LOSSES_PLOT:format(gnuplot_quote(folder .. "/losses.csv")))
 end
 
 return run

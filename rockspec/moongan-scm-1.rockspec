@@ -140,6 +140,7 @@ build = {
     ["moongan.penalty"] = "lua/moongan/penalty.lua",
     ["moongan.progress"] = "lua/moongan/progress.lua",
     ["moongan.run"] = "lua/moongan/run.lua",
+    ["moongan.toy"] = "lua/moongan/toy.lua",
     ["moongan.trainer"] = "lua/moongan/trainer.lua",
     ["moongan.unrolled"] = "lua/moongan/unrolled.lua",
     ["moongan.core"] = {

@@ -440,7 +440,7 @@ describe("memory", function()
     helper.gc_modes(function()
       helper.collect()
       local start = mg.memory(true).live_bytes
-      for _ = 1, 2000 do mg.zeros(256, 512) end -- half a megabyte each in single precision
+      for _ = 1, 600 do mg.zeros(256, 512) end -- half a megabyte each in single precision
       assert.is_true(mg.memory().peak_bytes - start < 200e6, mg.memory().peak_bytes - start)
     end)
   end)

@@ -43,6 +43,34 @@ local maxout_d = { { 784, 1200, first = true }, { 240, 1200 }, { 240, 1 } }
 local cgan_g = { { 100, 200, first = true }, { 10, 1000, first = true }, { 1200, 1200 }, { 1200, 784 } }
 local cgan_d = { { 784, 1200, first = true }, { 10, 250, first = true, label = true }, { 290, 960 }, { 240, 1 } }
 
+-- A convolution of 4 x 4 taps, or its transpose; side: of the smaller images.
+local function convolution(side, inputs, outputs) return { side * side * 4 * 4 * inputs, outputs } end
+
+local function first(layer)
+  layer.first = true
+  return layer
+end
+
+local dcgan_28_g = { { 100, 7 * 7 * 128, first = true }, convolution(7, 128, 64), convolution(14, 64, 1) }
+local dcgan_28_d = { first(convolution(14, 1, 64)), convolution(7, 64, 128), { 7 * 7 * 128, 1 } }
+-- Nothing is first here: gradients go on to the embeddings of labels.
+local cdcgan_28_g = { { 150, 7 * 7 * 128 }, convolution(7, 128, 64), convolution(14, 64, 1) }
+local cdcgan_28_d = {
+  { 50, 28 * 28, label = true }, convolution(14, 2, 64), convolution(7, 64, 128), { 7 * 7 * 128, 1 },
+}
+
+-- Generator and discriminator for colour images of 32 or 64.
+local function dcgan_layers(size)
+  local side, width = 4, 8 * size
+  local g, d = { first(convolution(1, 100, width)) }, { convolution(1, width, 1) }
+  while 2 * side < size do
+    g[#g + 1], d[#d + 1] = convolution(side, width, width // 2), convolution(side, width // 2, width)
+    side, width = 2 * side, width // 2
+  end
+  g[#g + 1], d[#d + 1] = convolution(side, width, 3), first(convolution(side, 3, width))
+  return g, d
+end
+
 -- ---- configs: each gives a function that does one iteration, and its work -----------------------
 
 local function trainer_step(settings, images, labels)
@@ -104,7 +132,56 @@ function configs.wgan_gp_mlp()
   return trainer_step(settings, mg.rand(64, 784) * 2 - 1), iteration_gflop(64, mlp_g, mlp_d, 5, true)
 end
 
-local order = { "gan_mlp", "gan_maxout", "cgan_maxout", "wgan_mlp", "wgan_gp_mlp" }
+local function adam_pair(G, D, given)
+  return {
+    generator = G, discriminator = D,
+    optimizer_g = optim.Adam(G:parameters(), given), optimizer_d = optim.Adam(D:parameters(), given),
+  }
+end
+
+local dcgan_adam = { lr = 2e-4, betas = { 0.5, 0.999 } }
+
+-- DCGAN on 28 x 28 grey pixels, batch 64, Adam(2e-4, 0.5, 0.999); 1 update of D, 1 of G.
+function configs.dcgan_28()
+  local settings = adam_pair(models.dcgan_generator(), models.dcgan_discriminator(), dcgan_adam)
+  return trainer_step(settings, mg.rand(64, 28, 28, 1) * 2 - 1), iteration_gflop(64, dcgan_28_g, dcgan_28_d, 1)
+end
+
+-- Conditional DCGAN, the label embedded in 50 numbers: joined to the noise in G, a channel in D.
+function configs.cdcgan_28()
+  local settings = adam_pair(models.cdcgan_generator(), models.cdcgan_discriminator(), dcgan_adam)
+  settings.conditional, settings.labels = 10, "number"
+  local labels = {}
+  for i = 1, 64 do labels[i] = (i - 1) % 10 + 1 end
+  return trainer_step(settings, mg.rand(64, 28, 28, 1) * 2 - 1, mg.tensor(labels)),
+    iteration_gflop(64, cdcgan_28_g, cdcgan_28_d, 1)
+end
+
+local function dcgan(size)
+  local G, D = models.dcgan_generator{ size = size }, models.dcgan_discriminator{ size = size }
+  local settings = adam_pair(G, D, dcgan_adam)
+  local g, d = dcgan_layers(size)
+  return trainer_step(settings, mg.rand(64, size, size, 3) * 2 - 1), iteration_gflop(64, g, d, 1)
+end
+
+-- DCGAN on colour images, nf 64, batch 64, Adam(2e-4, 0.5, 0.999); 1 update of D, 1 of G.
+function configs.dcgan_32() return dcgan(32) end
+function configs.dcgan_64() return dcgan(64) end
+
+-- WGAN-GP on 32 x 32 colour pixels, DCGAN pair without normalisation in the critic, batch 64,
+-- Adam(1e-4, 0, 0.9), lambda 10; 5 updates of D, 1 of G.
+function configs.wgan_gp_32()
+  local G, D = models.dcgan_generator{ size = 32 }, models.dcgan_discriminator{ size = 32, norm = "none" }
+  local settings = adam_pair(G, D, { lr = 1e-4, betas = { 0.0, 0.9 } })
+  settings.objective, settings.n_critic, settings.penalty = "wasserstein", 5, 10
+  local g, d = dcgan_layers(32)
+  return trainer_step(settings, mg.rand(64, 32, 32, 3) * 2 - 1), iteration_gflop(64, g, d, 5, true)
+end
+
+local order = {
+  "gan_mlp", "gan_maxout", "cgan_maxout", "wgan_mlp", "wgan_gp_mlp",
+  "dcgan_28", "cdcgan_28", "dcgan_32", "dcgan_64", "wgan_gp_32",
+}
 
 -- ---- measuring ----------------------------------------------------------------------------------
 

@@ -1,11 +1,19 @@
 -- The scripts in experiments/: each runs from its command line and leaves what it promises; the
 -- benchmark prints its JSON and nothing else.
 
+local helper = require "spec.helper"
+local mg = require "moongan"
 local scripts = require "spec.scripts"
 
-for _, name in ipairs{ "quickstart", "gan", "cgan", "wgan", "wgan_gp" } do
+local trained = { { "quickstart" }, { "gan" }, { "cgan" }, { "wgan" }, { "wgan_gp" } }
+for _, name in ipairs{ "dcgan", "lsgan", "wgan_dcgan", "wgan_gp_dcgan", "cdcgan" } do
+  trained[#trained + 1] = { name, "nf=2 threads=1" }
+end
+
+for _, case in ipairs(trained) do
+  local name, extra = case[1], case[2] or ""
   describe("experiments/" .. name .. ".lua", function()
-    local script = "{root}/experiments/" .. name .. ".lua "
+    local script = "{root}/experiments/" .. name .. ".lua " .. extra .. " "
 
     it("trains and leaves a run folder", function()
       local arguments = "iterations=2 batch=10 n_critic=2 sample_every=1 out=here"
@@ -30,6 +38,62 @@ for _, name in ipairs{ "quickstart", "gan", "cgan", "wgan", "wgan_gp" } do
     end)
   end)
 end
+
+describe("experiments with images", function()
+  -- Two classes of pictures in a folder, as data=folder takes them.
+  local function with_pictures(arguments, f)
+    helper.with_folder(function(pictures)
+      for class, name in ipairs{ "dark", "light" } do
+        mg.file.make_folder(pictures .. "/" .. name)
+        for i = 1, 4 do
+          local picture = helper.values({ 40, 36, 3 }, 10 * class + i, class - 2, class - 1)
+          mg.image.save(string.format("%s/%s/%d.png", pictures, name, i), picture)
+        end
+      end
+      scripts.run(arguments .. " batch=4 iterations=1 nf=2 threads=1 out=here folder=" .. pictures, {}, f)
+    end)
+  end
+
+  it("train on pictures of a folder, of the size asked for", function()
+    with_pictures("{root}/experiments/dcgan.lua data=folder size=32 flip=true", function(text, status, folder)
+      assert.equal(0, status, text)
+      assert.truthy(text:find("dcgan on folder: 8 images", 1, true), text)
+      local width, height = scripts.picture_size(folder .. "/here/samples.png")
+      assert.same({ 8 * (32 + 2) + 2, 8 * (32 + 2) + 2 }, { width, height }) -- with lines of 2 pixels around each
+    end)
+  end)
+
+  it("have a row for each class of the data", function()
+    with_pictures("{root}/experiments/cdcgan.lua data=folder size=28", function(text, status, folder)
+      assert.equal(0, status, text)
+      local width, height = scripts.picture_size(folder .. "/here/samples.png")
+      assert.same({ 8 * (28 + 2) + 2, 2 * (28 + 2) + 2 }, { width, height })
+    end)
+  end)
+
+  it("offer other networks", function()
+    for _, model in ipairs{ "dcgan.lua model=upsample", "cdcgan.lua model=upsample", "cdcgan.lua model=acgan" } do
+      scripts.run("{root}/experiments/" .. model .. " batch=4 iterations=1 nf=2 threads=1", {}, function(text, status)
+        assert.equal(0, status, text)
+      end)
+    end
+  end)
+
+  it("refuse what their data cannot give", function()
+    for arguments, fragment in pairs{
+      ["size=32"] = "size: expected 28, as MNIST train has it",
+      ["size=30"] = "size: expected one of 0, 28, 32, 64, 128",
+      ["flip=true"] = "flip=false",
+      ["data=folder"] = "expected folder=PATH",
+    } do
+      scripts.run("{root}/experiments/dcgan.lua iterations=1 " .. arguments, {}, function(text, status)
+        assert.is_true(status > 0, text)
+        assert.truthy(text:find(fragment, 1, true), text)
+        assert.falsy(text:find("traceback", 1, true), text)
+      end)
+    end
+  end)
+end)
 
 describe("an experiment", function()
   local script = "{root}/experiments/wgan.lua "
@@ -74,18 +138,22 @@ describe("experiments/bench.lua", function()
   local script = "{root}/experiments/bench.lua "
 
   it("prints a JSON object for each config", function()
-    scripts.run(script .. "--threads 1 --seconds 0.001 gan_mlp cgan_maxout sgemm", {}, function(text, status)
+    local arguments = "--threads 1 --seconds 0.001 gan_mlp cgan_maxout dcgan_28 cdcgan_28 sgemm"
+    scripts.run(script .. arguments, {}, function(text, status)
       assert.equal(0, status, text)
       local lines = {}
       for line in text:gmatch("[^\n]+") do lines[#lines + 1] = line end
-      assert.equal(3, #lines, text)
+      assert.equal(5, #lines, text)
       -- The work is what counting the products by hand gives.
-      for i, expected in ipairs{ { "gan_mlp", "1.211" }, { "cgan_maxout", "3.500" } } do
+      local work = {
+        { "gan_mlp", "1.211" }, { "cgan_maxout", "3.500" }, { "dcgan_28", "10.369" }, { "cdcgan_28", "10.902" },
+      }
+      for i, expected in ipairs(work) do
         assert.truthy(lines[i]:match('^{"config": "' .. expected[1] .. '", "engine": "moongan [%d%.]+", "threads": 1, '
           .. '"ms_per_iteration": [%d%.]+, "ms_min": [%d%.]+, "iterations": %d+, "gflop": ' .. expected[2]
           .. ', "peak_rss_mb": %w+}$'), lines[i])
       end
-      assert.truthy(lines[3]:match('^{"config": "sgemm", "threads": 1, "gflops": [%d%.]+}$'), lines[3])
+      assert.truthy(lines[5]:match('^{"config": "sgemm", "threads": 1, "gflops": [%d%.]+}$'), lines[5])
     end)
   end)
 

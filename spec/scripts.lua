@@ -22,6 +22,9 @@ function scripts.exists(path)
   return file ~= nil and file:close()
 end
 
+--- Width and height of a PNG file.
+function scripts.picture_size(path) return string.unpack(">I4I4", scripts.read(path), 17) end
+
 -- Search paths that still hold in another folder.
 local here = io.popen("pwd"):read("l")
 local function absolute(path) return (";" .. path):gsub(";%./", ";" .. here .. "/"):sub(2) end

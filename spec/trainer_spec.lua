@@ -239,6 +239,81 @@ describe("conditional training", function()
   it("needs labels", function()
     helper.error_like(function() conditional{ data = batches() }:step() end, "no labels")
   end)
+
+  -- Networks that note the labels they are called with.
+  local function recording(seen)
+    return nn.Module{
+      name = "Recording", body = nn.Linear(3, 4),
+      forward = function(self, z, y)
+        seen[#seen + 1] = y
+        return self.body(z)
+      end,
+    }, nn.Module{
+      name = "Recording", body = nn.Linear(4, 1),
+      forward = function(self, x, y)
+        seen[#seen + 1] = y
+        return self.body(x)
+      end,
+    }
+  end
+
+  it("gives labels one-hot or as class numbers", function()
+    for form, shape in pairs{ one_hot = { 6, 3 }, number = { 6 } } do
+      local seen = {}
+      local G, D = recording(seen)
+      local trainer = conditional{ generator = G, discriminator = D, labels = form }
+      trainer:step()
+      assert.equal(5, #seen) -- fake for D, D of real and fake, fake for G, D of it
+      for _, y in ipairs(seen) do assert.same(shape, y:shape()) end
+      if form == "number" then helper.near({ 1, 2, 3, 1, 2, 3 }, seen[1]) end
+      trainer:sample(6, mg.tensor{ 3, 1, 2, 2, 2, 1 })
+      assert.same(shape, seen[6]:shape())
+      if form == "number" then helper.near({ 3, 1, 2, 2, 2, 1 }, seen[6]) end
+    end
+  end)
+
+  -- An auxiliary classifier: D names the class, and both networks want it right.
+  local function auxiliary(weight, settings)
+    local G = nn.Module{
+      name = "G", label = nn.Embedding(3, 3), body = nn.Linear(6, 4),
+      forward = function(self, z, y) return self.body(mg.cat({ z, self.label(y) }, 2)) end,
+    }
+    local D = mg.models.acgan_head{ features = nn.Identity(), count = 4, classes = 3 }
+    local given = { generator = G, discriminator = D, labels = "number", auxiliary = weight, objective = "wasserstein" }
+    for key, value in pairs(settings or {}) do given[key] = value end
+    return conditional(given), G, D
+  end
+
+  it("adds the class loss of real and generated images to the discriminator's, of the latter to the generator's",
+    function()
+      local trainer, G, D = auxiliary(0.5)
+      local optimizers = { trainer.optimizer_d, trainer.optimizer_g }
+      for _, optimizer in ipairs(optimizers) do optimizer:set_lr(0) end
+      local noise = { mg.randn(6, 3), mg.randn(6, 3) }
+      local drawn = 0
+      trainer.noise = function()
+        drawn = drawn + 1
+        return noise[drawn]
+      end
+      local d_loss, g_loss = trainer:step()
+      local _, real, y = data_set(12, 4):batches(6):forever()(nil, 0)
+      local cross_entropy = loss.CrossEntropyLoss()
+      local real_score, real_class = D(real)
+      local fake_score, fake_class = D(G(noise[1], y))
+      local expected = fake_score:mean() - real_score:mean()
+        + 0.5 * cross_entropy(real_class, y) + 0.5 * cross_entropy(fake_class, y)
+      helper.near(expected:item(), d_loss, 1e-5)
+      fake_score, fake_class = D(G(noise[2], y))
+      helper.near((0.5 * cross_entropy(fake_class, y) - fake_score:mean()):item(), g_loss, 1e-5)
+    end)
+
+  it("combines an auxiliary classifier with penalties and unrolled steps", function()
+    auxiliary(1, { penalty = 10 }):run{ iterations = 2 }
+    auxiliary(1, { unrolled = mg.gan.unrolled(2, { lr = 1e-3 }) }):run{ iterations = 2 }
+    helper.error_like(function()
+      trainer_of{ auxiliary = 1 }
+    end, { "option auxiliary", "conditional" })
+  end)
 end)
 
 describe("a run", function()

@@ -26,7 +26,10 @@ local known = {
   batch = options.integer(64, 1),                    -- images in a batch (of a data set)
   nz = options.integer(100, 1),                      -- size of the noise
   noise = options.optional("string", "callable"),    -- "normal" (default), "uniform" in [-1, 1), or function(n)
-  conditional = options.integer(nil, 2),             -- number of classes; G and D get one-hot labels
+  conditional = options.integer(nil, 2),             -- number of classes: G and D get labels,
+  labels = options.one_of("one_hot", "number"),      -- (n, classes), or class numbers (n) from 1
+  auxiliary = options.number(nil, 0),                -- weight of the class loss (AC-GAN): D gets no labels, and
+                                                     -- returns scores of classes (n, classes) after its own
   objective = options.optional("string", "table"),   -- a name or a table from mg.gan; default "nonsaturating"
   penalty = options.optional("number", "callable", "table"), -- weight of WGAN-GP's penalty, or f(D, real, fake), or
                                                      -- a list { { mg.gan.penalty.r1, weight = 5 }, ... }
@@ -148,6 +151,8 @@ function Trainer.new(given)
   self.optimizer_d = make_optimizer(o.optimizer_d, o.lr_d, self.parameters_d, "d")
   self.averaged = o.average > 0 and average.new(self.generator, o.average) or nil
   check_grid(o.grid)
+  if o.auxiliary and not o.conditional then fail("option auxiliary: needs conditional, the number of classes") end
+  self.class_loss = o.auxiliary and moongan.loss.CrossEntropyLoss() or nil
   if o.conditional then self.grid = { o.conditional, o.grid[2] } end
   self.generator:train()
   self.discriminator:train()
@@ -158,14 +163,16 @@ end
 
 -- ---- one iteration ---------------------------------------------------------------------------
 
+-- Class numbers (n) as the networks take them.
+local function labels_for(self, numbers)
+  return self.labels == "number" and numbers or moongan.one_hot(numbers, self.conditional)
+end
+
 local function draw_batch(self)
   local images, labels = self.next_batch()
-  local y
-  if self.conditional then
-    if not labels then fail("the data have no labels, which conditional = %d needs", self.conditional) end
-    y = moongan.one_hot(labels, self.conditional)
-  end
-  return images, y
+  if not self.conditional then return images end
+  if not labels then fail("the data have no labels, which conditional = %d needs", self.conditional) end
+  return images, labels_for(self, labels)
 end
 
 -- A network of an image or of noise, and of labels where there are any.
@@ -184,19 +191,41 @@ local function clamp(parameters, limit)
   for _, parameter in ipairs(parameters) do parameter:clamp_(-limit, limit) end
 end
 
+-- The discriminator's scores of images of the classes y; and, where it names classes itself, what
+-- its mistakes cost.
+local function judge(self, x, y)
+  if not self.auxiliary then return apply(self.discriminator, x, y), nil end
+  local score, classes = self.discriminator(x)
+  return score, self.auxiliary * self.class_loss(classes, y)
+end
+
+-- The sum of a loss and what else there is; nil adds nothing.
+local function sum(loss, ...)
+  for i = 1, select("#", ...) do
+    local extra = select(i, ...)
+    if extra then loss = loss + extra end
+  end
+  return loss
+end
+
 -- The loss of the discriminator's update number `update` on images of the classes y.
 local function discriminator_loss(self, real, fake, y, update)
-  local D = self.discriminator
-  local loss = self.objective.discriminator(apply(D, real, y), apply(D, fake, y), { real = real, fake = fake })
-  local extra
-  if self.penalty then extra = self.penalty(y and function(x) return D(x, y) end or D, real, fake, update) end
-  return extra and loss + extra or loss
+  local real_score, real_cost = judge(self, real, y)
+  local fake_score, fake_cost = judge(self, fake, y)
+  local loss = self.objective.discriminator(real_score, fake_score, { real = real, fake = fake })
+  local penalty
+  if self.penalty then
+    local scores = y and function(x) return (judge(self, x, y)) end or self.discriminator
+    penalty = self.penalty(scores, real, fake, update)
+  end
+  return sum(loss, real_cost, fake_cost, penalty)
 end
 
 local function generator_loss(self, fake, real, y)
-  local D, objective = self.discriminator, self.objective
-  local real_score = objective.needs_real and apply(D, real, y) or nil
-  return objective.generator(apply(D, fake, y), real_score, { real = real, fake = fake })
+  local objective = self.objective
+  local real_score = objective.needs_real and judge(self, real, y) or nil
+  local fake_score, cost = judge(self, fake, y)
+  return sum(objective.generator(fake_score, real_score, { real = real, fake = fake }), cost)
 end
 
 -- One update of the discriminator on a batch; returns the loss (a number) and the batch used.
@@ -287,7 +316,7 @@ function Trainer:sample(noise, labels)
   if self.conditional then
     if type(labels) == "number" then labels = moongan.full({ noise:size(1) }, labels) end
     if labels == nil then fail("sample: expected labels (conditional = %d), got nil", self.conditional) end
-    y = moongan.one_hot(labels, self.conditional)
+    y = labels_for(self, labels)
   end
   if self.averaged then return self.averaged:with(generate, self, noise, y) end
   return generate(self, noise, y)

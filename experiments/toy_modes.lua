@@ -71,7 +71,7 @@ local variants = {
   { "non-sat., DRAGAN", { objective = "nonsaturating", penalty = { { gan.penalty.dragan, weight = 0.1 } } } },
   { "non-sat., R1", { objective = "nonsaturating", penalty = { { r1, weight = 0.02 } } } },
   { "relativ., R1, R2", { objective = "relativistic", penalty = { { r1, weight = 0.02 }, { r2, weight = 0.02 } } } },
-  { "non-sat., unrolled 5", { objective = "nonsaturating", unrolled = gan.unrolled(5, { lr = 0.02 }) } },
+  { "non-sat., unrolled 5", { objective = "nonsaturating", unrolled = 5 } },
 }
 
 local function new_trainer(settings)

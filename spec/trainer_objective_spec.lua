@@ -144,6 +144,19 @@ describe("the trainer", function()
       end)
   end)
 
+  it("looks ahead of the discriminator's optimizer where only the number of steps is given", function()
+    local function three_steps(ahead, settings)
+      local trainer = trainer_of(settings)
+      if ahead then trainer.unrolled = gan.unrolled(3, { optimizer = trainer.optimizer_d }) end
+      local list = {}
+      for i = 1, 3 do list[i] = { trainer:step() } end
+      return list
+    end
+    local by_number = three_steps(false, { unrolled = 3 })
+    assert.same(three_steps(true, {}), by_number)
+    assert.is_true(math.abs(three_steps(false, {})[1][2] - by_number[1][2]) > 1e-9)
+  end)
+
   it("looks ahead with penalties, real scores and images, too", function()
     for _, objective in ipairs{ "relativistic", "loss_sensitive", "wasserstein" } do
       local trainer = trainer_of{ objective = objective, unrolled = gan.unrolled(2, { lr = 0.1 }), penalty = 10 }
@@ -174,7 +187,8 @@ describe("the trainer", function()
       [{ objective = "Trainer" }] = "option objective: expected one of hinge",
       [{ penalty = { 3 } }] = "mg.gan.penalty.sum: entry 1: expected",
       [{ penalty = "r1" }] = "option penalty: expected number, callable or table, got string \"r1\"",
-      [{ unrolled = 3 }] = "option unrolled: expected moongan.Unrolled, got number 3",
+      [{ unrolled = "3" }] = "option unrolled: expected number or moongan.Unrolled, got string \"3\"",
+      [{ unrolled = 0 }] = "mg.gan.unrolled: steps: expected a whole number of at least 1, got number 0",
       [{ n_generator = 0 }] = "option n_generator: expected a whole number of at least 1, got number 0",
       [{ lr_g = -1 }] = "option lr_g: expected a number of at least 0",
       [{ lr_d = 1e-3, optimizer_d = optim.SGD(D:parameters()) }] =

@@ -3,7 +3,7 @@
 local mg = require "moongan"
 local helper = require "spec.helper"
 local golden = require "spec.fixtures.unrolled_golden"
-local nn, gan = mg.nn, mg.gan
+local nn, optim, gan = mg.nn, mg.optim, mg.gan
 
 local tolerance = helper.double and 1e-9 or 1e-4
 
@@ -34,6 +34,12 @@ local function losses(objective, D, penalty)
   end, function(x) return objective.generator(D(x), objective.needs_real and D(real) or nil) end
 end
 
+local function update(optimizer, loss)
+  optimizer:zero_grad()
+  loss:backward()
+  optimizer:step()
+end
+
 local function snapshot(layer)
   local list = {}
   for _, tensor in ipairs(layer:parameters()) do list[#list + 1] = tensor:detach():clone() end
@@ -55,13 +61,67 @@ end
 
 describe("gan.unrolled", function()
   for _, row in ipairs(golden) do
-    it(string.format("follows PyTorch through %d steps: %s, penalty %g", row.steps, row.name, row.penalty), function()
+    it(string.format("follows PyTorch through %d steps of %s: %s, penalty %g", row.steps,
+      row.optimizer == "" and "descent" or row.optimizer, row.name, row.penalty), function()
       local D = critic()
-      local value, gradient = gan.unrolled(row.steps, { lr = row.lr })(D, fake, losses(gan[row.name], D, row.penalty))
+      local d_loss, g_loss = losses(gan[row.name], D, row.penalty)
+      local given = row.options
+      if row.optimizer ~= "" then
+        given = { optimizer = optim[row.optimizer](D:parameters(), row.options) }
+        for _ = 1, 2 do update(given.optimizer, d_loss(fake)) end
+      end
+      local value, gradient = gan.unrolled(row.steps, given)(D, fake, d_loss, g_loss)
       helper.near(row.value, value, tolerance)
       helper.near(row.gradient, helper.flat(gradient), tolerance)
     end)
   end
+
+  it("ends where the optimizer would", function()
+    for name, options in pairs{ Adam = { lr = 0.1, betas = { 0.5, 0.9 } }, SGD = { lr = 0.1, momentum = 0.9 } } do
+      for before = 0, 2 do
+        local D = critic()
+        local d_loss, g_loss = losses(gan.nonsaturating, D, 0)
+        local optimizer = optim[name](D:parameters(), options)
+        for _ = 1, before do update(optimizer, d_loss(fake)) end
+        local value = gan.unrolled(3, { optimizer = optimizer })(D, fake, d_loss, g_loss)
+        for _ = 1, 3 do update(optimizer, d_loss(fake)) end
+        helper.near(g_loss(fake), value, 1e-5)
+      end
+    end
+  end)
+
+  it("leaves the optimizer as it was", function()
+    local D = restless()
+    local d_loss, g_loss = losses(gan.nonsaturating, D, 0)
+    local optimizer = optim.Adam(D:parameters(), { lr = 0.1 })
+    update(optimizer, d_loss(fake))
+    local function state()
+      local list = {}
+      for i, saved in ipairs(optimizer:state_dict().state) do
+        list[i] = { saved.step, saved.exp_avg:clone(), saved.exp_avg_sq:clone() }
+      end
+      return list
+    end
+    local before = state()
+    gan.unrolled(3, { optimizer = optimizer })(D, fake, d_loss, g_loss)
+    for i, saved in ipairs(state()) do
+      assert.equal(before[i][1], saved[1])
+      helper.same_bits(before[i][2], saved[2])
+      helper.same_bits(before[i][3], saved[3])
+    end
+  end)
+
+  it("is finite through Adam where a parameter has no gradient", function()
+    local D = critic() -- of the relativistic losses, none reads the last bias
+    local d_loss, g_loss = losses(gan.relativistic, D, 0)
+    local optimizer = optim.Adam(D:parameters(), { lr = 0.1 })
+    for _ = 1, 2 do
+      local value, gradient = gan.unrolled(3, { optimizer = optimizer })(D, fake, d_loss, g_loss)
+      local total = gradient:abs():sum():item()
+      assert.is_true(value == value and total > 0 and total < math.huge)
+      update(optimizer, d_loss(fake))
+    end
+  end)
 
   it("leaves the discriminator as it was, bit for bit, and its gradients untouched", function()
     for _, D in ipairs{ critic(), restless() } do
@@ -154,16 +214,36 @@ describe("gan.unrolled", function()
   end)
 
   it("rejects what it cannot use", function()
+    local D = critic()
+    local function sgd(options) return optim.SGD(D:parameters(), options) end
     local cases = {
       ["mg.gan.unrolled: steps: expected a whole number of at least 1, got number 0"] = { 0, { lr = 1 } },
       ["mg.gan.unrolled: steps: .*got number 2.5"] = { 2.5, { lr = 1 } },
       ["mg.gan.unrolled: steps: .*got nil"] = {},
-      ["mg.gan.unrolled: option lr: expected a number of at least 0, got nil"] = { 3 },
+      ["mg.gan.unrolled: expected one of the options lr and optimizer, got neither"] = { 3 },
+      ["mg.gan.unrolled: expected one of the options lr and optimizer, got both"] =
+        { 3, { lr = 1, optimizer = sgd{} } },
       ["mg.gan.unrolled: option lr: expected a number of at least 0, got number %-1"] = { 3, { lr = -1 } },
+      ["mg.gan.unrolled: option optimizer: expected moongan.Optimizer, got table"] = { 3, { optimizer = {} } },
+      ["mg.gan.unrolled: option optimizer: expected an optim.SGD or optim.Adam, got optim.RMSprop"] =
+        { 3, { optimizer = optim.RMSprop(D:parameters()) } },
       ["mg.gan.unrolled: unknown option \"rate\""] = { 3, { rate = 1 } },
     }
     for pattern, arguments in pairs(cases) do
       helper.error_like(function() gan.unrolled(arguments[1], arguments[2]) end, pattern)
+    end
+    local d_loss, g_loss = losses(gan.nonsaturating, D, 0)
+    local optimizers = {
+      ["optim.SGD with weight_decay = 0.1"] = sgd{ weight_decay = 0.1 },
+      ["optim.SGD with nesterov = true"] = sgd{ momentum = 0.5, nesterov = true },
+      ["optim.SGD with clip = 0.01"] = sgd{ clip = 0.01 },
+      ["optim.Adam with amsgrad = true"] = optim.Adam(D:parameters(), { amsgrad = true }),
+    }
+    local before = snapshot(D)
+    for pattern, optimizer in pairs(optimizers) do
+      helper.error_like(function() gan.unrolled(3, { optimizer = optimizer })(D, fake, d_loss, g_loss) end,
+        "mg.gan.unrolled: cannot look ahead of " .. pattern)
+      assert_unchanged(before, D)
     end
   end)
 end)

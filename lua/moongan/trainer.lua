@@ -34,7 +34,8 @@ local known = {
   penalty = options.optional("number", "callable", "table"), -- weight of WGAN-GP's penalty, or f(D, real, fake), or
                                                      -- a list { { mg.gan.penalty.r1, weight = 5 }, ... }
   clip = options.number(nil, 0),                     -- D's weights are kept within [-clip, clip]
-  unrolled = options.optional("moongan.Unrolled"),   -- mg.gan.unrolled(steps, { lr = }): G looks ahead of D
+  unrolled = options.optional("number", "moongan.Unrolled"), -- G looks that many steps of D's optimizer ahead; or as
+                                                     -- mg.gan.unrolled(steps, { lr = }) says
   n_critic = options.integer(1, 1),                  -- updates of D in an iteration,
   n_generator = options.integer(1, 1),               -- and of G after them
   optimizer_g = options.optional("moongan.Optimizer"), -- default Adam, lr = 2e-4, betas = { 0.5, 0.999 }
@@ -149,6 +150,9 @@ function Trainer.new(given)
   self.parameters_g, self.parameters_d = self.generator:parameters(), self.discriminator:parameters()
   self.optimizer_g = make_optimizer(o.optimizer_g, o.lr_g, self.parameters_g, "g")
   self.optimizer_d = make_optimizer(o.optimizer_d, o.lr_d, self.parameters_d, "d")
+  if type(o.unrolled) == "number" then
+    self.unrolled = gan.unrolled(o.unrolled, { optimizer = self.optimizer_d })
+  end
   self.averaged = o.average > 0 and average.new(self.generator, o.average) or nil
   check_grid(o.grid)
   if o.auxiliary and not o.conditional then fail("option auxiliary: needs conditional, the number of classes") end

@@ -150,7 +150,8 @@ end
 
 --- Loss-sensitive (Qi 2017, objectives S and T, with -score as the loss of an image): a real image
 -- must score above its fake partner by a margin, their L1 distance; once it does, that pair asks
--- for nothing.  Wants a Lipschitz discriminator: combine it with a penalty or weight decay.
+-- for nothing.  Wants a Lipschitz discriminator: combine it with a penalty or weight decay, for
+-- nothing else bounds the scores of real images, or give the margins a weight far above 1.
 -- Called with a table it gives another objective: margin = 1 multiplies the distance (which is a
 -- sum over all pixels), weight = 1 (the paper's lambda) the demand for margins.
 gan.loss_sensitive = setmetatable(new_loss_sensitive(), {

@@ -37,7 +37,9 @@ else
   SHARED := -shared
 endif
 
-LUA ?= $(notdir $(or $(call first_command,lua5.4 lua-5.4 lua54 lua),lua5.4))
+# Plain `lua` may be any version.
+LUA ?= $(notdir $(or $(call first_command,lua5.4 lua-5.4 lua54), \
+  $(shell lua -v 2>/dev/null | grep -q 'Lua 5\.[4-9]' && echo lua),lua5.4))
 BUSTED ?= busted
 LUAROCKS ?= luarocks --lua-version=5.4
 

@@ -71,6 +71,9 @@ void mgl_check_keys(lua_State *L, int index, const char *function, const char *c
 /* Read constructor arguments from index 1 on against `options` (option.h). */
 void mgl_check_options(lua_State *L, int first, const char *function, const mg_option *options, mg_values *values);
 
+/* Push a block of malloc as a string and free it, also where pushing raises.  Returns 1. */
+int mgl_return_block(lua_State *L, void *bytes, size_t size);
+
 /* ---- Lua indexing of tensors (bind_slice.c), for the metatable of Tensor ------------------------ */
 
 /* t[key] for a tensor at index 1 and a number or table at index 2; pushes the result, returns 1. */
@@ -95,5 +98,6 @@ void mgl_open_optim(lua_State *L);
 void mgl_open_dataset(lua_State *L);
 void mgl_open_image(lua_State *L);
 void mgl_open_file(lua_State *L);
+void mgl_open_bytes(lua_State *L);
 
 #endif

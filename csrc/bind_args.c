@@ -1,5 +1,6 @@
 /* Argument checks, and the errors they raise. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bind.h"
@@ -104,4 +105,26 @@ int mgl_check_shape(lua_State *L, int index, const char *function, int64_t *shap
     if (table) lua_pop(L, 1);
   }
   return (int)MG_MAX(n, 0);
+}
+
+/* ---- blocks of bytes ----------------------------------------------------------------------- */
+
+typedef struct block {
+  void *bytes;
+  size_t size;
+} block;
+
+static int push_block(lua_State *L) {
+  const block *b = lua_touserdata(L, 1);
+  lua_pushlstring(L, b->bytes, b->size);
+  return 1;
+}
+
+int mgl_return_block(lua_State *L, void *bytes, size_t size) {
+  block b = {bytes, size};
+  lua_pushcfunction(L, push_block);
+  lua_pushlightuserdata(L, &b);
+  int status = lua_pcall(L, 1, 1, 0);
+  free(bytes);
+  return status == LUA_OK ? 1 : lua_error(L);
 }

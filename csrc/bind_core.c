@@ -120,6 +120,7 @@ static int open_core(lua_State *L) {
   mgl_open_dataset(L);
   mgl_open_image(L);
   mgl_open_file(L);
+  mgl_open_bytes(L);
   luaL_setfuncs(L, mgl_composite_methods, 0);
   name_types(L);
   return 1;

@@ -18,27 +18,6 @@ static range check_range(lua_State *L, int index, const char *function) {
   return (range){mgl_check_number(L, index, function, "low"), mgl_check_number(L, index + 1, function, "high")};
 }
 
-/* Push a block as a string and free it, also where pushing fails. */
-typedef struct block {
-  void *bytes;
-  size_t size;
-} block;
-
-static int push_block(lua_State *L) {
-  const block *b = lua_touserdata(L, 1);
-  lua_pushlstring(L, b->bytes, b->size);
-  return 1;
-}
-
-static int return_block(lua_State *L, void *bytes, size_t size) {
-  block b = {bytes, size};
-  lua_pushcfunction(L, push_block);
-  lua_pushlightuserdata(L, &b);
-  int status = lua_pcall(L, 1, 1, 0);
-  free(bytes);
-  return status == LUA_OK ? 1 : lua_error(L);
-}
-
 /* ---- reading ------------------------------------------------------------------------------- */
 
 /* The tensor of a picture, which is freed. */
@@ -113,7 +92,7 @@ static int image_encode(lua_State *L) {
   uint8_t *bytes = encode(t, r, &size);
   if (!bytes) mg_fail_prefix("%s: ", name);
   mgl_check(L, mark);
-  return return_block(L, bytes, size);
+  return mgl_return_block(L, bytes, size);
 }
 
 /* image.to_bytes(tensor, low, high) -> its pixels as a string, in the tensor's order */

@@ -98,14 +98,21 @@ static bool sync_folder(const char *path) {
   return done;
 }
 
-static bool write_and_rename(const char *path, const void *bytes, size_t size) {
+static bool write_pieces(int descriptor, const mg_piece *pieces, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (!write_all(descriptor, pieces[i].bytes, pieces[i].size)) return false;
+  }
+  return true;
+}
+
+static bool write_and_rename(const char *path, const mg_piece *pieces, size_t count) {
   char temporary[PATH_MAX + 64];
   int descriptor = open_temporary(path, temporary, sizeof temporary);
   if (descriptor < 0) {
     mg_fail("%s: cannot create a file there: %s", path, strerror(errno));
     return false;
   }
-  bool done = write_all(descriptor, bytes, size) && fsync(descriptor) == 0;
+  bool done = write_pieces(descriptor, pieces, count) && fsync(descriptor) == 0;
   int cause = errno;
   if (close(descriptor) != 0 && done) {
     done = false;
@@ -127,13 +134,13 @@ static bool write_and_rename(const char *path, const void *bytes, size_t size) {
   return true;
 }
 
-bool mg_file_write(const char *path, const void *bytes, size_t size) {
+bool mg_file_write_pieces(const char *path, const mg_piece *pieces, size_t count) {
   if (strlen(path) >= PATH_MAX) {
     mg_fail("%.60s...: the path is longer than %d bytes", path, PATH_MAX - 1);
     return false;
   }
   struct stat status;
-  if (stat(path, &status) != 0) return write_and_rename(path, bytes, size);
+  if (stat(path, &status) != 0) return write_and_rename(path, pieces, count);
   if (!S_ISREG(status.st_mode)) {
     mg_fail("%s: expected a regular file or a new name, it is a %s", path,
             S_ISDIR(status.st_mode) ? "folder" : "device, pipe or socket");
@@ -144,7 +151,46 @@ bool mg_file_write(const char *path, const void *bytes, size_t size) {
     mg_fail("%s: cannot resolve: %s", path, strerror(errno));
     return false;
   }
-  return write_and_rename(target, bytes, size);
+  return write_and_rename(target, pieces, count);
+}
+
+bool mg_file_write(const char *path, const void *bytes, size_t size) {
+  return mg_file_write_pieces(path, &(mg_piece){bytes, size}, 1);
+}
+
+/* Add bytes behind those that are there; on a failure errno says why and nothing was added. */
+static bool append_to(int descriptor, const void *bytes, size_t size, bool sync) {
+  struct stat status;
+  if (fstat(descriptor, &status) != 0) return false;
+  if (!S_ISREG(status.st_mode)) return errno = EINVAL, false;
+  if (write_all(descriptor, bytes, size) && (!sync || fsync(descriptor) == 0)) return true;
+  const int cause = errno;
+  if (ftruncate(descriptor, status.st_size) != 0) mg_fail("cannot take back what was written in part");
+  errno = cause;
+  return false;
+}
+
+bool mg_file_append(const char *path, const void *bytes, size_t size, bool sync) {
+  const int descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+  const bool added = descriptor >= 0 && append_to(descriptor, bytes, size, sync);
+  if (!added) mg_fail("%s: cannot append: %s", path, strerror(errno));
+  if (descriptor >= 0) close(descriptor);
+  return added;
+}
+
+/* ---- what is there --------------------------------------------------------------------------- */
+
+mg_file_kind mg_file_look(const char *path, int64_t *size) {
+  struct stat status;
+  if (stat(path, &status) != 0) return MG_FILE_NONE;
+  *size = (int64_t)status.st_size;
+  return S_ISREG(status.st_mode) ? MG_FILE_REGULAR : S_ISDIR(status.st_mode) ? MG_FILE_FOLDER : MG_FILE_OTHER;
+}
+
+bool mg_file_remove(const char *path) {
+  if (remove(path) == 0) return true;
+  if (errno != ENOENT) mg_fail("%s: cannot remove: %s", path, strerror(errno));
+  return false;
 }
 
 /* ---- folders ------------------------------------------------------------------------------- */

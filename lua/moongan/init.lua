@@ -18,7 +18,9 @@ local moongan = { version = "0.1.0", core = core }
 for name, value in pairs(core) do moongan[name] = value end
 
 -- Lua modules, some of which extend the core's table of the same name and stand in its place.
-local lazy = { data = true, gan = true, image = true, loss = true, models = true }
+local lazy = {
+  data = true, gan = true, image = true, json = true, loss = true, models = true, safetensors = true,
+}
 for name in pairs(lazy) do moongan[name] = nil end
 
 return setmetatable(moongan, {

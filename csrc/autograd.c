@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "elementwise.h"
+#include "profile.h"
 
 /* One node of a walk, and the gradient that has reached it. */
 typedef struct step {
@@ -21,9 +22,10 @@ typedef struct target {
 
 typedef struct walk {
   step *steps; /* nodes that the output depends on, latest first */
-  size_t count, capacity;
+  size_t count, step_bytes;
   target *targets; /* what gradients are wanted for */
-  int target_count, target_capacity;
+  int target_count;
+  size_t target_bytes;
   bool all_leaves; /* every leaf found becomes a target */
   bool create_graph;
   bool stop_at_targets; /* nothing below a target matters */
@@ -37,13 +39,22 @@ static int find_target(const walk *w, const mg_tensor *tensor) {
   return -1;
 }
 
+/* A larger block in place of one of *capacity bytes (NULL: of none); NULL with an error set. */
+static void *grow(void *items, size_t *capacity) {
+  size_t larger;
+  void *grown = mg_scratch_get(*capacity ? 2 * *capacity : 4096, &larger);
+  if (!grown) return NULL;
+  if (items) memcpy(grown, items, *capacity);
+  mg_scratch_put(items, *capacity);
+  *capacity = larger;
+  return grown;
+}
+
 static bool add_target(walk *w, mg_tensor *tensor) {
-  if (w->target_count == w->target_capacity) {
-    int capacity = w->target_capacity ? w->target_capacity * 2 : 16;
-    target *targets = realloc(w->targets, (size_t)capacity * sizeof *targets);
-    if (!targets) return mg_fail_memory((size_t)capacity * sizeof *targets), false;
+  if ((size_t)(w->target_count + 1) * sizeof *w->targets > w->target_bytes) {
+    target *targets = grow(w->targets, &w->target_bytes);
+    if (!targets) return false;
     w->targets = targets;
-    w->target_capacity = capacity;
   }
   w->targets[w->target_count++] = (target){tensor, NULL};
   return true;
@@ -56,12 +67,10 @@ static bool is_target_node(const walk *w, const mg_node *node) {
 }
 
 static bool add_step(walk *w, mg_node *node) {
-  if (w->count == w->capacity) {
-    size_t capacity = w->capacity ? w->capacity * 2 : 64;
-    step *steps = realloc(w->steps, capacity * sizeof *steps);
-    if (!steps) return mg_fail_memory(capacity * sizeof *steps), false;
+  if ((w->count + 1) * sizeof *w->steps > w->step_bytes) {
+    step *steps = grow(w->steps, &w->step_bytes);
+    if (!steps) return false;
     w->steps = steps;
-    w->capacity = capacity;
   }
   w->steps[w->count++] = (step){node, NULL, node->walk, node->wanted, -1};
   node->walk = w;
@@ -144,6 +153,7 @@ static bool run_step(walk *w, step *s) {
   if (s->target >= 0 && s->gradient && !accumulate(&w->targets[s->target].gradient, s->gradient, w->create_graph))
     return false;
   if (!s->gradient || !node->wanted) return true;
+  if (mg_profile_on) mg_profile_enter((mg_profile_place){node->layer, true});
   size_t mark = mg_pool_mark();
   mg_tensor *gradient[MG_MAX_INPUTS] = {NULL};
   mg_tensor *own = mg_temporary(s->gradient);
@@ -183,11 +193,13 @@ static bool run(walk *w, mg_tensor *output, mg_tensor *seed, bool retain_graph) 
   else if (find_target(w, output) >= 0)
     w->targets[find_target(w, output)].gradient = mg_retain(seed);
   bool recording = mg_set_recording(w->create_graph), fine = true;
+  mg_profile_place place = mg_profile_enter((mg_profile_place){0, true});
   for (size_t i = 0; i < w->count && fine; i++) {
     fine = run_step(w, &w->steps[i]);
     if (fine && !retain_graph && !w->create_graph && w->steps[i].node->wanted) mg_node_free_saved(w->steps[i].node);
   }
   mg_set_recording(recording);
+  mg_profile_enter(place);
   return fine;
 }
 
@@ -199,8 +211,8 @@ static void finish(walk *w) {
     mg_release(s->gradient);
   }
   for (int i = 0; i < w->target_count; i++) mg_release(w->targets[i].gradient);
-  free(w->steps);
-  free(w->targets);
+  mg_scratch_put(w->steps, w->step_bytes);
+  mg_scratch_put(w->targets, w->target_bytes);
 }
 
 /* ---- entries ------------------------------------------------------------------------------- */

@@ -99,5 +99,6 @@ void mgl_open_dataset(lua_State *L);
 void mgl_open_image(lua_State *L);
 void mgl_open_file(lua_State *L);
 void mgl_open_bytes(lua_State *L);
+void mgl_open_profile(lua_State *L);
 
 #endif

@@ -66,6 +66,7 @@ static int close_core(lua_State *L) {
   mg_parallel_stop();
   mg_pool_drain(0);
   mg_tensor_trim();
+  mg_node_trim();
   mg_storage_trim();
   return 0;
 }
@@ -121,6 +122,7 @@ static int open_core(lua_State *L) {
   mgl_open_image(L);
   mgl_open_file(L);
   mgl_open_bytes(L);
+  mgl_open_profile(L);
   luaL_setfuncs(L, mgl_composite_methods, 0);
   name_types(L);
   return 1;

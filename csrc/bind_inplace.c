@@ -1,6 +1,7 @@
 /* Methods that change a tensor in place; their names end in _ and they return the tensor. */
 #include "bind_tensor.h"
 #include "elementwise.h"
+#include "profile.h"
 
 /* self = kernel(self, operand), the operand a number or a tensor that broadcasts to self. */
 static int change(lua_State *L, const char *name, mg_binary_kernel *kernel) {
@@ -21,7 +22,11 @@ static int change(lua_State *L, const char *name, mg_binary_kernel *kernel) {
   /* An operand that overlaps self is read before it is overwritten. */
   bool same = operand && operand->data == self->data && operand->numel == self->numel;
   if (!mg_error() && operand->storage == self->storage && !same) operand = mg_copy(operand);
-  if (!mg_error() && mg_inplace_allowed(self, name)) mg_run_binary(kernel, self, operand, self, 0, 0);
+  mg_profile_mark begun = mg_profile_begin();
+  if (!mg_error() && mg_inplace_allowed(self, name)) {
+    mg_run_binary(kernel, self, operand, self, 0, 0);
+    mg_profile_end(begun, name, 0, (double)(2 * self->numel + operand->numel) * sizeof(real));
+  }
   mgl_check(L, mark);
   lua_settop(L, 1);
   return 1;
@@ -54,7 +59,11 @@ static int clamp_(lua_State *L) {
   double low = mgl_check_number(L, 2, "clamp_", "low"), high = mgl_check_number(L, 3, "clamp_", "high");
   size_t mark = mg_pool_mark();
   if (!(low <= high)) mg_fail("clamp_: expected low <= high, got %g and %g", low, high);
-  if (!mg_error() && mg_inplace_allowed(self, "clamp_")) mg_run_unary(mg_kernel->clamp, self, self, low, high);
+  mg_profile_mark begun = mg_profile_begin();
+  if (!mg_error() && mg_inplace_allowed(self, "clamp_")) {
+    mg_run_unary(mg_kernel->clamp, self, self, low, high);
+    mg_profile_end(begun, "clamp_", 0, 2 * (double)self->numel * sizeof(real));
+  }
   mgl_check(L, mark);
   lua_settop(L, 1);
   return 1;

@@ -6,6 +6,7 @@
 #include "idx.h"
 #include "image.h"
 #include "parallel.h"
+#include "profile.h"
 #include "random.h"
 
 /* ---- making and freeing ---------------------------------------------------------------------- */
@@ -227,10 +228,13 @@ static mg_tensor *gather(const mg_dataset *set, const mg_pick *picks, int64_t co
                          double low, double high) {
   int64_t shape[MG_MAX_DIM] = {count, set->size};
   if (!flat) memcpy(shape + 1, set->shape, (size_t)set->ndim * sizeof *shape);
+  mg_profile_mark mark = mg_profile_begin();
   mg_tensor *t = mg_tensor_new(flat ? 2 : set->ndim + 1, shape);
   if (!t) return NULL;
   gathering g = {set, picks, decoded, t->data, low, high};
   mg_parallel_ranges(count, MG_MAX(MG_GRAIN / set->size, 1), gather_examples, &g);
+  size_t stored = set->examples->values ? sizeof(real) : 1;
+  mg_profile_end(mark, "batch of data", 0, (double)t->numel * (double)(sizeof(real) + stored));
   return t;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "parallel.h"
+#include "profile.h"
 
 typedef struct unary_job {
   mg_unary_kernel *kernel;
@@ -127,12 +128,16 @@ static void copy_range(void *argument, int64_t begin, int64_t end) {
 
 void mg_accumulate(mg_tensor *y, const mg_tensor *x) {
   copy_job job = {x->data, y->data};
+  mg_profile_mark mark = mg_profile_begin();
   mg_parallel_ranges(y->numel, MG_GRAIN, accumulate_range, &job);
+  mg_profile_end(mark, "accumulate", 0, 3.0 * (double)y->numel * sizeof(real));
 }
 
 void mg_copy_into(mg_tensor *y, const mg_tensor *x) {
   copy_job job = {x->data, y->data};
+  mg_profile_mark mark = mg_profile_begin();
   mg_parallel_ranges(y->numel, 4 * MG_GRAIN, copy_range, &job);
+  mg_profile_end(mark, "copy", 0, 2.0 * (double)y->numel * sizeof(real));
 }
 
 mg_tensor *mg_copy(const mg_tensor *x) {

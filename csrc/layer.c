@@ -2,6 +2,7 @@
 #include "layer.h"
 
 #include "init.h"
+#include "profile.h"
 
 /* ---- the table ----------------------------------------------------------------------------- */
 
@@ -49,6 +50,7 @@ mg_layer *mg_layer_alias(const mg_layer *layer) {
 void mg_layer_free(mg_layer *layer) {
   if (!layer) return;
   for (int i = 0; i < MG_LAYER_TENSORS; i++) mg_release(layer->tensor[i]);
+  mg_profile_forget(layer);
   free(layer);
 }
 
@@ -94,6 +96,14 @@ void mg_layer_copy(mg_tensor *to, const mg_tensor *from) {
 
 /* ---- forward ------------------------------------------------------------------------------- */
 
+static void describe(const void *layer, char *text, size_t size) { mg_layer_describe(layer, text, size); }
+
+/* Work from here on counts for this layer; returns for what it counted before. */
+static mg_profile_place enter(const mg_layer *layer) {
+  if (!mg_profile_on) return (mg_profile_place){0, false};
+  return mg_profile_enter((mg_profile_place){mg_profile_number(layer, describe), false});
+}
+
 mg_tensor *mg_layer_forward(mg_layer *layer, mg_tensor *const *in, int n) {
   const mg_layer_type *type = layer->type;
   int inputs = type->unary ? 1 : type->inputs;
@@ -101,7 +111,10 @@ mg_tensor *mg_layer_forward(mg_layer *layer, mg_tensor *const *in, int n) {
   for (int i = 0; i < n; i++)
     if (!in[i]) return NULL;
   size_t mark = mg_pool_mark();
-  return mg_pool_drain_keep(mark, type->unary ? type->unary(in[0]) : type->forward(layer, in));
+  mg_profile_place before = enter(layer);
+  mg_tensor *y = type->unary ? type->unary(in[0]) : type->forward(layer, in);
+  mg_profile_enter(before);
+  return mg_pool_drain_keep(mark, y);
 }
 
 mg_tensor *mg_layer_forward_with(mg_layer *layer, int slot, mg_tensor *t, mg_tensor *const *in, int n) {

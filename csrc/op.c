@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "op_rows.h"
+#include "profile.h"
 
 const mg_op mg_ops[MG_OP_COUNT] = {
 #define OP(name, signature, saves, shape, forward, vjp, compose, doc)                                                  \
@@ -24,6 +25,38 @@ bool mg_set_recording(bool on) {
 }
 
 /* ---- nodes --------------------------------------------------------------------------------- */
+
+static _Thread_local mg_node *spare[MG_MAX_INPUTS + 1]; /* released nodes of n inputs, linked through walk */
+
+/* A node of n inputs, all else zero, one reference; NULL with an error set. */
+static mg_node *get_node(int n) {
+  size_t bytes = sizeof(mg_node) + (size_t)n * sizeof(mg_edge);
+  mg_node *node = spare[n];
+  if (node) {
+    spare[n] = node->walk;
+  } else {
+    mg_memory()->system_requests++;
+    if (!(node = malloc(bytes))) return mg_fail_memory(bytes);
+  }
+  memset(node, 0, bytes);
+  node->refs = 1;
+  node->n = n;
+  return node;
+}
+
+static void put_node(mg_node *node) {
+  node->walk = spare[node->n];
+  spare[node->n] = node;
+}
+
+void mg_node_trim(void) {
+  for (int n = 0; n <= MG_MAX_INPUTS; n++)
+    while (spare[n]) {
+      mg_node *next = spare[n]->walk;
+      free(spare[n]);
+      spare[n] = next;
+    }
+}
 
 mg_node *mg_node_retain(mg_node *node) {
   if (node) node->refs++;
@@ -59,26 +92,25 @@ void mg_node_release(mg_node *node) {
       mg_release(next->edge[i].leaf);
       mg_node_release(next->edge[i].node);
     }
-    free(next);
+    put_node(next);
   }
   burying = false;
 }
 
 static bool record(const mg_call *call) {
-  mg_node *node = calloc(1, sizeof *node + (size_t)call->n * sizeof node->edge[0]);
-  if (!node) return mg_fail_memory(sizeof *node), false;
-  node->refs = 1;
+  mg_node *node = get_node(call->n);
+  if (!node) return false;
   node->op = call->op;
   node->sequence = ++sequence;
+  node->layer = mg_profile_layer();
   node->attrs = *call->attrs;
-  node->n = call->n;
   node->shape.ndim = call->out->ndim;
   memcpy(node->shape.size, call->out->shape, sizeof node->shape.size);
   if (call->op->saves & MG_SAVE_OUTPUT) {
     node->output = mg_retain(mg_detach(call->out));
     node->output_version = call->out->storage->version;
     if (!node->output) {
-      free(node);
+      put_node(node);
       return false;
     }
   }
@@ -111,6 +143,7 @@ mg_tensor *mg_apply(mg_op_id id, mg_tensor *const *in, int n, const mg_attrs *at
     if (!in[i] && i < FIRST_OPTIONAL) return NULL;
     wanted |= in[i] && in[i]->requires_grad;
   }
+  mg_profile_mark mark = mg_profile_begin();
   if (call.op->shape) {
     mg_shape shape;
     if (call.op->shape(&call, &shape)) call.out = mg_tensor_new(shape.ndim, shape.size);
@@ -119,6 +152,7 @@ mg_tensor *mg_apply(mg_op_id id, mg_tensor *const *in, int n, const mg_attrs *at
     mg_fail_prefix("%s: ", call.op->name);
     return NULL;
   }
+  if (mark.began != 0) mg_profile_close(mark, call.op->name, mg_op_flops(&call), mg_op_bytes(&call));
   if (wanted && mg_recording() && call.op->vjp && !record(&call)) return NULL;
   return call.out;
 }

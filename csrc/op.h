@@ -53,6 +53,7 @@ typedef struct mg_node {
   int refs;
   const mg_op *op;
   uint64_t sequence; /* later operations have larger numbers */
+  int layer;         /* the profiler's number of the layer that recorded it, or 0 */
   mg_attrs attrs;
   mg_shape shape;    /* of the output */
   mg_tensor *output; /* detached alias of the output where the vjp reads it */
@@ -104,6 +105,11 @@ extern const mg_op mg_ops[MG_OP_COUNT];
  * an error, whose message begins with the operation's name.  attrs may be NULL. */
 mg_tensor *mg_apply(mg_op_id id, mg_tensor *const *in, int n, const mg_attrs *attrs);
 
+/* What an application that has run costs at least: floating-point operations, of products and
+ * convolutions only, and bytes read and written if each tensor is touched once. */
+double mg_op_flops(const mg_call *call);
+double mg_op_bytes(const mg_call *call);
+
 /* Recording on the tape: on by default. */
 bool mg_recording(void);
 bool mg_set_recording(bool on); /* returns what it was */
@@ -126,6 +132,7 @@ void mg_vjp_by_composition(mg_node *node, mg_tensor *g, mg_tensor **gradient);
 
 mg_node *mg_node_retain(mg_node *node);
 void mg_node_release(mg_node *node); /* iterative: depth of the graph does not matter */
+void mg_node_trim(void);             /* give the memory of released nodes back to the system */
 /* Drop what the node saved; edges to other nodes stay until it is released. */
 void mg_node_free_saved(mg_node *node);
 

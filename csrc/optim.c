@@ -1,6 +1,7 @@
 #include "optim.h"
 
 #include "optim_constants.h"
+#include "profile.h"
 #include "span.h"
 
 mg_optimizer *mg_optimizer_new(const mg_optim_type *type) {
@@ -146,7 +147,19 @@ static update plan(const mg_optimizer *optimizer, mg_optim_parameter *p) {
   return u;
 }
 
+/* Bytes that a step reads and writes: parameter and state twice, gradient once. */
+static double step_bytes(const update *updates, const mg_span *spans, int n) {
+  double bytes = 0;
+  for (int i = 0; i < n; i++) {
+    int arrays = 3;
+    for (int k = 0; k < MG_MAX_STATE; k++) arrays += updates[i].state[k] ? 2 : 0;
+    bytes += (double)spans[i].length * arrays * sizeof(real);
+  }
+  return bytes;
+}
+
 bool mg_optimizer_step(mg_optimizer *optimizer) {
+  mg_profile_mark measured = mg_profile_begin();
   size_t mark = mg_pool_mark();
   bool fine = true;
   for (int i = 0; i < optimizer->n && fine; i++)
@@ -168,6 +181,7 @@ bool mg_optimizer_step(mg_optimizer *optimizer) {
   step s = {*(mg_optim_kernel *const *)((const char *)mg_kernel + optimizer->type->kernel), updates};
   mg_spans_place(spans, n);
   mg_spans_run(spans, n, run_update, &s);
+  if (measured.began != 0) mg_profile_close(measured, optimizer->type->name, 0, step_bytes(updates, spans, n));
   mg_scratch_put(updates, capacity);
   return true;
 }

@@ -1,6 +1,7 @@
 /* optim_clip.c: clipping of gradients, by their norm or by value. */
 #include "optim.h"
 #include "parallel.h"
+#include "profile.h"
 #include "span.h"
 
 /* The gradients of a list of tensors, as one job. */
@@ -130,19 +131,23 @@ static void change(gradients *g, mg_span_body *body, double number) {
 }
 
 double mg_clip_grad_norm(mg_tensor *const *tensors, int n, double max_norm, double p) {
+  mg_profile_mark mark = mg_profile_begin();
   gradients g = {.p = p};
   if (!collect(&g, tensors, n, "optim.clip_grad_norm")) return -1;
   double norm = total_norm(&g);
   double factor = max_norm / (norm + 1e-6); /* PyTorch's guard against division by zero */
   if (!(factor >= 1)) change(&g, scale, factor);
   finish(&g);
+  mg_profile_end(mark, "clip gradients", 0, 0);
   return norm;
 }
 
 bool mg_clip_grad_value(mg_tensor *const *tensors, int n, double limit) {
+  mg_profile_mark mark = mg_profile_begin();
   gradients g = {0};
   if (!collect(&g, tensors, n, "optim.clip_grad_value")) return false;
   change(&g, clamp, limit);
   finish(&g);
+  mg_profile_end(mark, "clip gradients", 0, 0);
   return true;
 }

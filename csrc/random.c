@@ -4,6 +4,7 @@
 #include "kernel.h"
 #include "parallel.h"
 #include "philox.h"
+#include "profile.h"
 #include "random.h"
 
 #ifdef MG_DOUBLE
@@ -67,10 +68,12 @@ static uint64_t counter_at(const draw *d, int64_t begin, int64_t group) {
 }
 
 static void run_draw(mg_generator *g, draw *d, int64_t n, int64_t group, mg_range *body) {
+  mg_profile_mark mark = mg_profile_begin();
   d->seed = g->seed;
   d->counter = g->offset;
   g->offset += (uint64_t)((n + group - 1) / group) * MG_PHILOX_LANES;
   mg_parallel_ranges(n, MG_GRAIN, body, d);
+  mg_profile_end(mark, "random numbers", 0, (double)n * sizeof(real));
 }
 
 static void uniform_range(void *argument, int64_t begin, int64_t end) {

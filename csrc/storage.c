@@ -93,11 +93,14 @@ mg_storage *mg_storage_new(size_t bytes) {
   void *memory = block_get(bytes, &capacity);
   if (!memory) return NULL;
   mg_storage *storage = headers;
-  if (storage)
+  if (storage) {
     headers = storage->bytes;
-  else if (!(storage = malloc(sizeof *storage))) {
-    block_put(memory, capacity);
-    return mg_fail_memory(sizeof *storage);
+  } else {
+    stats.system_requests++;
+    if (!(storage = malloc(sizeof *storage))) {
+      block_put(memory, capacity);
+      return mg_fail_memory(sizeof *storage);
+    }
   }
   *storage = (mg_storage){.bytes = memory, .capacity = capacity, .refs = 1};
   return storage;

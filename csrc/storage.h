@@ -19,7 +19,7 @@ typedef struct mg_memory_stats {
   size_t cached_bytes;      /* free, kept for reuse */
   size_t peak_bytes;        /* largest live_bytes so far */
   size_t live_tensors;      /* tensors that somebody holds */
-  uint64_t system_requests; /* blocks asked from the system so far */
+  uint64_t system_requests; /* blocks asked from the system so far: of tensors, scratch, graphs, and what holds them */
 } mg_memory_stats;
 
 /* A storage of at least `bytes` bytes (0 is allowed), contents undefined, one reference.

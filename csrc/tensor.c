@@ -31,6 +31,7 @@ mg_tensor *mg_temporary(mg_tensor *t) {
   if (!t) return NULL;
   if (pool.count == pool.capacity) {
     size_t capacity = pool.capacity ? pool.capacity * 2 : 256;
+    mg_memory()->system_requests++;
     mg_tensor **items = realloc(pool.items, capacity * sizeof *items);
     if (!items) {
       mg_release(t);
@@ -52,10 +53,12 @@ mg_tensor *mg_pool_drain_keep(size_t mark, mg_tensor *t) {
 
 static mg_tensor *tensor_struct(int ndim, const int64_t *shape) {
   mg_tensor *t = spare;
-  if (t)
+  if (t) {
     spare = t->grad;
-  else if (!(t = malloc(sizeof *t)))
-    return mg_fail_memory(sizeof *t);
+  } else {
+    mg_memory()->system_requests++;
+    if (!(t = malloc(sizeof *t))) return mg_fail_memory(sizeof *t);
+  }
   memset(t, 0, sizeof *t);
   t->refs = 1;
   t->ndim = ndim;

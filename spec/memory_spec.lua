@@ -1,0 +1,94 @@
+-- A training iteration that has run before asks the system for no memory.
+
+local helper = require "spec.helper"
+local mg = require "moongan"
+local models, optim = mg.models, mg.optim
+
+-- Iterations of a trainer, garbage collected at times of our own, so that its amount is the same
+-- each time.
+local function requests_of(settings)
+  local trainer = mg.gan.Trainer(settings)
+  local function iterate(count)
+    for _ = 1, count do
+      trainer:step()
+      helper.collect()
+    end
+  end
+  iterate(3)
+  local before = mg.memory().system_requests
+  iterate(4)
+  return mg.memory().system_requests - before
+end
+
+local function images(...)
+  local batch, labels = mg.rand(...), {}
+  for i = 1, batch:size(1) do labels[i] = (i - 1) % 10 + 1 end
+  labels = mg.tensor(labels)
+  return function() return batch, labels end
+end
+
+-- A trainer's settings: those given, the pair, and its optimizers.
+local function with_pair(settings, G, D, optimizer, given)
+  optimizer = optimizer or optim.Adam
+  settings.generator, settings.discriminator, settings.nz = G, D, 8
+  settings.optimizer_g, settings.optimizer_d = optimizer(G:parameters(), given), optimizer(D:parameters(), given)
+  return settings
+end
+
+local function dense(settings, ...)
+  settings.data = images(8, 784)
+  local G, D = models.mlp_generator{ nz = 8, widths = { 8, 16 } }, models.mlp_critic{ widths = { 16, 8 } }
+  return with_pair(settings, G, D, ...)
+end
+
+local function convolutional(settings, size, kind, norm)
+  settings.data = images(4, size, size, size == 28 and 1 or 3)
+  local G = models[kind .. "_generator"]{ size = size, nf = 4, nz = 8 }
+  return with_pair(settings, G, models[kind .. "_discriminator"]{ size = size, nf = 4, norm = norm })
+end
+
+local configurations = {
+  gan_mlp = function() return dense({}, optim.Adam, { lr = 2e-4, betas = { 0.5, 0.999 } }) end,
+  gan_maxout = function()
+    local G, D = models.maxout_generator{ nz = 8, units = 16 }, models.maxout_discriminator{ units = 16 }
+    return with_pair({ data = images(10, 784), noise = "uniform" }, G, D, optim.SGD, { lr = 0.1, momentum = 0.5 })
+  end,
+  wgan_mlp = function()
+    return dense({ objective = "wasserstein", n_critic = 2 }, optim.RMSprop, { lr = 5e-4, clip = 0.01 })
+  end,
+  wgan_gp_mlp = function()
+    return dense{ objective = "wasserstein", n_critic = 2, penalty = 10, average = 0.9 }
+  end,
+  dcgan_28 = function() return convolutional({}, 28, "dcgan") end,
+  cdcgan_28 = function() return convolutional({ conditional = 10, labels = "number" }, 28, "cdcgan") end,
+  dcgan_32 = function() return convolutional({}, 32, "dcgan") end,
+  wgan_gp_32 = function()
+    return convolutional({ objective = "wasserstein", penalty = 10, n_critic = 2 }, 32, "dcgan", "none")
+  end,
+}
+
+describe("a training iteration asks the system for no memory:", function()
+  for name, settings in pairs(configurations) do
+    it(name, function()
+      for threads = 1, 2 do
+        helper.with_threads(threads, function()
+          mg.manual_seed(1)
+          assert.are.equal(0, requests_of(settings()))
+        end)
+      end
+    end)
+  end
+end)
+
+describe("mg.memory", function()
+  it("counts what is asked from the system: tensors, and the nodes of graphs", function()
+    local kept = {}
+    local before = mg.memory().system_requests
+    for i = 1, 100 do kept[i] = mg.ones(12345 + 1000 * i) end
+    local tensors = mg.memory().system_requests
+    assert.is_true(tensors - before >= #kept / 2)
+    local x = mg.ones(2):requires_grad_(true)
+    for _ = 1, 1000 do x = x:reshape(2) end
+    assert.is_true(mg.memory().system_requests - tensors >= 500)
+  end)
+end)

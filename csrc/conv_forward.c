@@ -2,6 +2,7 @@
 
 #include "conv.h"
 #include "conv_gather.h"
+#include "conv_winograd.h"
 #include "gemm.h"
 #include "parallel.h"
 #include "storage.h"
@@ -78,6 +79,8 @@ static bool forward_tiles(const mg_conv *v, const real *x, const real *weight, c
 }
 
 bool mg_conv_forward(const mg_conv *v, const real *x, const real *weight, const real *bias, real *y) {
+  const mg_winograd *f = mg_conv_winograd(v);
+  if (f) return mg_winograd_forward(v, f, x, weight, bias, y);
   if (!mg_conv_is_dense(v)) return forward_tiles(v, x, weight, bias, y);
   int64_t k = v->kh * v->kw * v->c;
   return mg_gemm(&(mg_product){

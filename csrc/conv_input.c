@@ -2,6 +2,7 @@
 
 #include "conv.h"
 #include "conv_gather.h"
+#include "conv_winograd.h"
 #include "gemm.h"
 #include "kernel.h"
 #include "parallel.h"
@@ -201,6 +202,8 @@ bool mg_conv_input(const mg_conv *v, const real *y, const real *weight, const re
     int64_t k = v->kh * v->kw * v->c;
     return mg_gemm(&(mg_product){false, true, v->n, k, v->o, y, weight, v->o, v->o, .c = x, .ldc = k});
   }
+  const mg_winograd *f = mg_conv_winograd(v);
+  if (f) return mg_winograd_input(v, f, y, weight, bias, x);
   if (v->c < FEW_CHANNELS && v->geometry.groups == 1) return by_columns(v, y, weight, bias, x);
   return by_phases(v, y, weight, bias, x);
 }

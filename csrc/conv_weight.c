@@ -2,6 +2,7 @@
 
 #include "conv.h"
 #include "conv_gather.h"
+#include "conv_winograd.h"
 #include "gemm.h"
 #include "kernel.h"
 #include "parallel.h"
@@ -121,5 +122,7 @@ bool mg_conv_weight(const mg_conv *v, const real *x, const real *y, real *weight
     int64_t k = v->kh * v->kw * v->c;
     return mg_gemm(&(mg_product){true, false, k, v->o, v->n, x, y, k, v->o, .c = weight, .ldc = v->o});
   }
+  const mg_winograd *f = mg_conv_winograd(v);
+  if (f) return mg_winograd_weight(v, f, x, y, weight);
   return v->c < FEW_CHANNELS && g->groups == 1 ? by_blocks(&job) : by_taps(&job);
 }

@@ -205,6 +205,14 @@ void mg_gemm_packed(int64_t m, const real *a, int64_t lda, const mg_packed *b, c
   }
 }
 
+int64_t mg_gemm_columns(int64_t n) {
+  int64_t width = mg_kernel->gemm_width(), vectors;
+  if (!width) return MG_MIN(n, 128);
+  vectors = MG_MAX((n + width - 1) / width, 1);
+  int64_t parts = (vectors + PANEL_VECTORS - 1) / PANEL_VECTORS;
+  return (vectors + parts - 1) / parts * width;
+}
+
 int64_t mg_gemm_tile(int64_t k) {
   /* The kernels want a's rows in the second cache beside a panel; BLAS packs b for every tile. */
   return mg_kernel->gemm_width() ? MG_MIN(MG_MAX(65536 / MG_MAX(k, 1) / 8 * 8, 32), 256) : 256;

@@ -37,6 +37,9 @@ void mg_pack(const mg_packed *to, int64_t first, int64_t count, bool transposed,
 void mg_gemm_packed(int64_t m, const real *a, int64_t lda, const mg_packed *b, const real *bias, bool add, real *c,
                     int64_t ldc);
 
+/* How many of n columns are best multiplied at a time: parts of nearly the same size, whole vectors. */
+int64_t mg_gemm_columns(int64_t n);
+
 /* How many rows of a, each of k numbers, are best multiplied at a time. */
 int64_t mg_gemm_tile(int64_t k);
 

@@ -7,6 +7,7 @@
 #define MG_KERNEL_H
 
 #include "base.h"
+#include "winograd.h"
 
 typedef void mg_unary_kernel(int64_t n, const real *x, real *y, real p, real q);
 typedef void mg_binary_kernel(int64_t n, const real *a, int64_t step_a, const real *b, int64_t step_b, real *y, real p,

@@ -7,6 +7,7 @@
 #pragma GCC target("avx2,fma")
 #endif
 #define KERNEL(name) name##_avx2
+#define VECTOR_BYTES 32
 #include "kernel.inc"
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -10,6 +10,7 @@
 #ifndef MG_DOUBLE
 #define GEMM_VECTOR 16
 #endif
+#define VECTOR_BYTES 64
 #include "kernel.inc"
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -53,6 +53,7 @@ local sources = {
   "csrc/conv_gather.c",
   "csrc/conv_input.c",
   "csrc/conv_weight.c",
+  "csrc/conv_winograd.c",
   "csrc/dataset.c",
   "csrc/dataset_images.c",
   "csrc/dataset_statistics.c",

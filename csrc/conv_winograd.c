@@ -1,0 +1,362 @@
+#include "conv_winograd.h"
+
+#include <string.h>
+
+#include "gemm.h"
+#include "kernel.h"
+#include "parallel.h"
+#include "storage.h"
+
+/* Tiles are taken so many at a time that their transforms stay in the outer cache.  For each of the
+ * points of the algorithm there is one product of matrices: tiles by summed channels, times summed
+ * channels by result channels. */
+
+#define CHUNK_SIZE (2 << 20) /* numbers that a chunk's transforms may take, if it has ... */
+#define CHUNK_MIN 256        /* ... at least so many tiles */
+#define ROW_BLOCK 64         /* tiles of a product's task, a multiple */
+#define TRANSFORM_TILES 8    /* tiles of a transform's task */
+#define WEIGHT_SIZE 1600     /* rows of transformed weights, of all points, held at once */
+#define CHANNEL_BLOCK 64     /* rows of a weight gradient's task */
+#define PAD 16               /* so that rows are not a power of two apart, and meet in cache */
+
+/* The pixels that tiles read or write: element (i, j) of the grid of outputs, or of what it reads,
+ * stands at (step i + y, step j + x) of an image. */
+typedef struct plane {
+  int64_t h, w, channels, step, y, x;
+} plane;
+
+typedef struct grid {
+  int64_t tiles_h, tiles_w, tiles; /* in an image, and in all */
+} grid;
+
+/* Offsets of the squares' pixels, row by row, -1 for those outside of the image. */
+static void square(const plane *p, const grid *g, int64_t outputs, int64_t side, int64_t tile, int64_t *offset) {
+  int64_t n = tile / (g->tiles_h * g->tiles_w);
+  int64_t top = tile / g->tiles_w % g->tiles_h * outputs, left = tile % g->tiles_w * outputs;
+  for (int64_t i = 0; i < side; i++) {
+    int64_t y = p->step * (top + i) + p->y;
+    for (int64_t j = 0; j < side; j++) {
+      int64_t x = p->step * (left + j) + p->x;
+      bool inside = y >= 0 && y < p->h && x >= 0 && x < p->w;
+      *offset++ = inside ? ((n * p->h + y) * p->w + x) * p->channels : -1;
+    }
+  }
+}
+
+/* Transform one tile of an image with `transform`, squares of `side` to squares of all points. */
+static void transform_tile(const mg_winograd *f, mg_transform *transform, const plane *p, const grid *g, int64_t side,
+                           int64_t tile, const real *image, const real *zeros, real *out, int64_t point_stride) {
+  int64_t offset[MG_WINOGRAD_POINTS];
+  const real *in[MG_WINOGRAD_POINTS];
+  real *to[MG_WINOGRAD_POINTS];
+  square(p, g, f->outputs, side, tile, offset);
+  for (int64_t i = 0; i < side * side; i++) in[i] = offset[i] < 0 ? zeros : image + offset[i];
+  for (int64_t i = 0; i < f->points * f->points; i++) to[i] = out + i * point_stride;
+  transform(p->channels, in, to);
+}
+
+/* ---- when ---------------------------------------------------------------------------------- */
+
+static int64_t pieces(int64_t size, int64_t piece) { return (size + piece - 1) / piece; }
+
+const mg_winograd *mg_conv_winograd(const mg_conv *v) {
+  const mg_geometry *g = &v->geometry;
+  int64_t stride = g->stride[0];
+  if (g->groups != 1 || g->dilation[0] != 1 || g->dilation[1] != 1 || g->stride[1] != stride || v->kh != v->kw)
+    return NULL;
+  if (v->kh % stride || v->c % MG_WINOGRAD_CHANNELS || v->o % MG_WINOGRAD_CHANNELS || v->c < 32 || v->o < 32)
+    return NULL;
+  const mg_winograd *best = NULL;
+  /* Of the multiplications that plain products need for an image, most of the rest is worth it. */
+  int64_t taps = v->kh / stride, least = v->oh * v->ow * taps * taps * 3 / 4;
+  for (int64_t outputs = 2; outputs <= 4; outputs += 2) {
+    const mg_winograd *f = mg_kernel->winograd(outputs, taps);
+    if (!f) continue;
+    int64_t tiles = pieces(v->oh, outputs) * pieces(v->ow, outputs);
+    int64_t cost = tiles * f->points * f->points;
+    if (v->n * tiles < 32 || cost >= least) continue;
+    least = cost;
+    best = f;
+  }
+  return best;
+}
+
+/* ---- filtering ----------------------------------------------------------------------------- */
+
+typedef struct filter_job {
+  const mg_winograd *f;
+  const mg_conv *conv;
+  grid grid;
+  plane from, to;
+  int64_t parts; /* of the source along one side, whose pixels are interleaved */
+  const real *source, *weight, *bias;
+  real *result;
+  bool backward;           /* the kernel is read from its end, its inputs and outputs change places, */
+  int64_t tap_y, tap_x;    /* and these are its first taps */
+  int64_t k, columns;      /* summed channels of all parts; channels of the result */
+  int64_t first, count;    /* tiles of this chunk */
+  int64_t row, rows;       /* numbers between tiles' rows of data; tiles of a task */
+  int64_t panel, depth;    /* columns and summed channels whose weights are transformed at a time */
+  real *data, *products;   /* (points, count, row), (points, count, columns) */
+  real *scratch, *outside; /* of a thread: transformed weights; where pixels outside of the image go */
+  int64_t scratch_size;
+  const real *zeros;
+} filter_job;
+
+static void data_task(void *argument, int64_t index) {
+  const filter_job *job = argument;
+  int64_t end = MG_MIN((index + 1) * TRANSFORM_TILES, job->count);
+  for (int64_t t = index * TRANSFORM_TILES; t < end; t++)
+    for (int64_t part = 0; part < job->parts * job->parts; part++) {
+      plane from = job->from;
+      from.y += part / job->parts;
+      from.x += part % job->parts;
+      transform_tile(job->f, job->f->data, &from, &job->grid, job->f->points, job->first + t, job->source, job->zeros,
+                     job->data + t * job->row + part * from.channels, job->count * job->row);
+    }
+}
+
+/* The taps' weights of summed channels k .. k + count - 1 and one panel's columns. */
+static void transform_weights(const filter_job *job, int64_t k, int64_t count, int64_t column, int64_t width,
+                              real *out) {
+  const mg_conv *v = job->conv;
+  int64_t r = job->f->taps, s = v->geometry.stride[0], points = job->f->points * job->f->points;
+  real *turned = out + points * job->depth * width;
+  const real *in[9];
+  real *to[MG_WINOGRAD_POINTS];
+  for (int64_t tap = 0; job->backward && tap < r * r; tap++) {
+    int64_t y = s * (r - 1 - tap / r) + job->tap_y, x = s * (r - 1 - tap % r) + job->tap_x;
+    mg_pack(&(mg_packed){width, count, turned + tap * count * width}, 0, count, true,
+            job->weight + ((y * v->kw + x) * v->c + column) * v->o + k, v->o);
+  }
+  for (int64_t l = 0; l < count; l++) {
+    int64_t part = (k + l) / job->from.channels, c = (k + l) % job->from.channels;
+    for (int64_t tap = 0; tap < r * r; tap++) {
+      int64_t y = s * (tap / r) + part / job->parts, x = s * (tap % r) + part % job->parts;
+      in[tap] = job->backward ? turned + (tap * count + l) * width
+                              : job->weight + ((y * v->kw + x) * v->c + c) * v->o + column;
+    }
+    for (int64_t p = 0; p < points; p++) to[p] = out + (p * job->depth + l) * width;
+    job->f->weight(width, in, to);
+  }
+}
+
+static void product_task(void *argument, int64_t index) {
+  const filter_job *job = argument;
+  int64_t panels = pieces(job->columns, job->panel), column = index % panels * job->panel;
+  int64_t width = MG_MIN(job->panel, job->columns - column);
+  int64_t row = index / panels * job->rows, rows = MG_MIN(job->rows, job->count - row);
+  real *weights = job->scratch + mg_worker() * job->scratch_size;
+  for (int64_t k = 0; k < job->k; k += job->depth) {
+    int64_t depth = MG_MIN(job->depth, job->k - k);
+    transform_weights(job, k, depth, column, width, weights);
+    for (int64_t p = 0; p < job->f->points * job->f->points; p++)
+      mg_gemm_packed(rows, job->data + (p * job->count + row) * job->row + k, job->row,
+                     &(mg_packed){width, depth, weights + p * job->depth * width}, NULL, k > 0,
+                     job->products + (p * job->count + row) * job->columns + column, job->columns);
+  }
+}
+
+static void result_task(void *argument, int64_t index) {
+  const filter_job *job = argument;
+  const mg_winograd *f = job->f;
+  int64_t end = MG_MIN((index + 1) * TRANSFORM_TILES, job->count), pixels = f->outputs * f->outputs;
+  int64_t offset[MG_WINOGRAD_POINTS];
+  const real *in[MG_WINOGRAD_POINTS];
+  real *to[MG_WINOGRAD_POINTS];
+  for (int64_t t = index * TRANSFORM_TILES; t < end; t++) {
+    square(&job->to, &job->grid, f->outputs, f->outputs, job->first + t, offset);
+    for (int64_t p = 0; p < f->points * f->points; p++) in[p] = job->products + (p * job->count + t) * job->columns;
+    for (int64_t i = 0; i < pixels; i++)
+      to[i] = offset[i] < 0 ? job->outside + mg_worker() * job->columns : job->result + offset[i];
+    f->result(job->columns, in, to);
+    for (int64_t i = 0; job->bias && i < pixels; i++)
+      if (offset[i] >= 0) mg_kernel->accumulate(job->columns, job->bias, to[i]);
+  }
+}
+
+/* The chunk's size: few enough tiles for the cache, enough of them to be worth the weights. */
+static int64_t chunk_of(const mg_winograd *f, int64_t tiles, int64_t k, int64_t columns) {
+  int64_t fits = CHUNK_SIZE / (f->points * f->points * (k + columns)) / ROW_BLOCK * ROW_BLOCK;
+  return MG_MIN(MG_MAX(fits, CHUNK_MIN), tiles);
+}
+
+static bool filter(filter_job *job) {
+  const mg_winograd *f = job->f;
+  int64_t points = f->points * f->points, taps = f->taps * f->taps, threads = mg_threads();
+  int64_t chunk = chunk_of(f, job->grid.tiles, job->k, job->columns);
+  job->row = job->k + PAD;
+  job->panel = mg_gemm_columns(job->columns);
+  job->depth = MG_MIN(WEIGHT_SIZE / points / 16 * 16, job->k);
+  job->scratch_size = (points + (job->backward ? taps : 0)) * job->depth * job->panel;
+  int64_t data = points * chunk * job->row, products = points * chunk * job->columns;
+  size_t capacity;
+  real *memory = mg_scratch_get(
+      (size_t)(data + products + threads * (job->scratch_size + job->columns) + job->from.channels) * sizeof(real),
+      &capacity);
+  if (!memory) return false;
+  real *zeros = memory + data + products + threads * (job->scratch_size + job->columns);
+  memset(zeros, 0, (size_t)job->from.channels * sizeof(real));
+  job->data = memory;
+  job->products = memory + data;
+  job->scratch = job->products + products;
+  job->outside = job->scratch + threads * job->scratch_size;
+  job->zeros = zeros;
+  int64_t panels = pieces(job->columns, job->panel);
+  for (job->first = 0; job->first < job->grid.tiles; job->first += chunk) {
+    job->count = MG_MIN(chunk, job->grid.tiles - job->first);
+    /* Some eight tasks, of no fewer tiles than are worth the transform of weights. */
+    job->rows = MG_MAX(pieces(pieces(job->count * panels, 8), ROW_BLOCK) * ROW_BLOCK, ROW_BLOCK);
+    mg_parallel(pieces(job->count, TRANSFORM_TILES), data_task, job);
+    mg_parallel(pieces(job->count, job->rows) * panels, product_task, job);
+    mg_parallel(pieces(job->count, TRANSFORM_TILES), result_task, job);
+  }
+  mg_scratch_put(memory, capacity);
+  return true;
+}
+
+static grid grid_of(const mg_winograd *f, int64_t n, int64_t h, int64_t w) {
+  int64_t tiles_h = pieces(h, f->outputs), tiles_w = pieces(w, f->outputs);
+  return (grid){tiles_h, tiles_w, n * tiles_h * tiles_w};
+}
+
+bool mg_winograd_forward(const mg_conv *v, const mg_winograd *f, const real *x, const real *weight, const real *bias,
+                         real *y) {
+  const mg_geometry *g = &v->geometry;
+  int64_t s = g->stride[0];
+  return filter(&(filter_job){.f = f,
+                              .conv = v,
+                              .grid = grid_of(f, v->n, v->oh, v->ow),
+                              .from = {v->h, v->w, v->c, s, -g->padding[0], -g->padding[1]},
+                              .to = {v->oh, v->ow, v->o, 1, 0, 0},
+                              .parts = s,
+                              .source = x,
+                              .weight = weight,
+                              .bias = bias,
+                              .result = y,
+                              .k = s * s * v->c,
+                              .columns = v->o});
+}
+
+/* Pixels of x whose coordinates leave the same remainder by the stride are a filter's outputs over y. */
+bool mg_winograd_input(const mg_conv *v, const mg_winograd *f, const real *y, const real *weight, const real *bias,
+                       real *x) {
+  const mg_geometry *g = &v->geometry;
+  int64_t s = g->stride[0];
+  for (int64_t phase = 0; phase < s * s; phase++) {
+    int64_t py = phase / s, px = phase % s, reach_y = py + g->padding[0], reach_x = px + g->padding[1];
+    if (py >= v->h || px >= v->w) continue;
+    if (!filter(&(filter_job){.f = f,
+                              .conv = v,
+                              .grid = grid_of(f, v->n, pieces(v->h - py, s), pieces(v->w - px, s)),
+                              .from = {v->oh, v->ow, v->o, 1, reach_y / s - f->taps + 1, reach_x / s - f->taps + 1},
+                              .to = {v->h, v->w, v->c, s, py, px},
+                              .parts = 1,
+                              .source = y,
+                              .weight = weight,
+                              .bias = bias,
+                              .result = x,
+                              .backward = true,
+                              .tap_y = reach_y % s,
+                              .tap_x = reach_x % s,
+                              .k = v->o,
+                              .columns = v->c}))
+      return false;
+  }
+  return true;
+}
+
+/* ---- the weight's gradient ------------------------------------------------------------------ */
+
+typedef struct weight_job {
+  const mg_winograd *f;
+  const mg_conv *conv;
+  grid grid;
+  plane x_plane, y_plane;
+  const real *x, *y;
+  real *weight;
+  int64_t first, count, row; /* as in filter_job */
+  int64_t panel, scratch_size;
+  real *data, *results, *scratch; /* (points, count, row), (points, count, o) */
+  const real *zeros;
+} weight_job;
+
+static void both_task(void *argument, int64_t index) {
+  const weight_job *job = argument;
+  const mg_winograd *f = job->f;
+  int64_t end = MG_MIN((index + 1) * TRANSFORM_TILES, job->count), s = job->x_plane.step;
+  for (int64_t t = index * TRANSFORM_TILES; t < end; t++) {
+    for (int64_t part = 0; part < s * s; part++) {
+      plane from = job->x_plane;
+      from.y += part / s;
+      from.x += part % s;
+      transform_tile(f, f->data, &from, &job->grid, f->points, job->first + t, job->x, job->zeros,
+                     job->data + t * job->row + part * from.channels, job->count * job->row);
+    }
+    transform_tile(f, f->result_adjoint, &job->y_plane, &job->grid, f->outputs, job->first + t, job->y, job->zeros,
+                   job->results + t * job->y_plane.channels, job->count * job->y_plane.channels);
+  }
+}
+
+/* Some channels of x by some of y, of one part's taps. */
+static void weight_task(void *argument, int64_t index) {
+  const weight_job *job = argument;
+  const mg_winograd *f = job->f;
+  const mg_conv *v = job->conv;
+  int64_t s = v->geometry.stride[0], panels = pieces(v->o, job->panel), blocks = pieces(v->c, CHANNEL_BLOCK);
+  int64_t column = index % panels * job->panel, width = MG_MIN(job->panel, v->o - column);
+  int64_t channel = index / panels % blocks * CHANNEL_BLOCK, channels = MG_MIN(CHANNEL_BLOCK, v->c - channel);
+  int64_t part = index / panels / blocks, points = f->points * f->points;
+  real *products = job->scratch + mg_worker() * job->scratch_size;
+  real *gradient = products + points * CHANNEL_BLOCK * job->panel, *pack = gradient + 9 * job->panel;
+  for (int64_t p = 0; p < points; p++)
+    mg_gemm_transposed(channels, width, job->count, job->data + p * job->count * job->row + part * v->c + channel,
+                       job->row, job->results + p * job->count * v->o + column, v->o, false,
+                       products + p * channels * width, width, pack);
+  for (int64_t c = 0; c < channels; c++) {
+    const real *in[MG_WINOGRAD_POINTS];
+    real *to[9], *out[9];
+    for (int64_t p = 0; p < points; p++) in[p] = products + (p * channels + c) * width;
+    for (int64_t tap = 0; tap < f->taps * f->taps; tap++) {
+      int64_t ky = s * (tap / f->taps) + part / s, kx = s * (tap % f->taps) + part % s;
+      out[tap] = job->weight + ((ky * v->kw + kx) * v->c + channel + c) * v->o + column;
+      to[tap] = job->first ? gradient + tap * width : out[tap];
+    }
+    f->weight_adjoint(width, in, to);
+    for (int64_t tap = 0; job->first && tap < f->taps * f->taps; tap++) mg_kernel->accumulate(width, to[tap], out[tap]);
+  }
+}
+
+bool mg_winograd_weight(const mg_conv *v, const mg_winograd *f, const real *x, const real *y, real *weight) {
+  const mg_geometry *g = &v->geometry;
+  int64_t s = g->stride[0], points = f->points * f->points, threads = mg_threads();
+  weight_job job = {.f = f,
+                    .conv = v,
+                    .grid = grid_of(f, v->n, v->oh, v->ow),
+                    .x_plane = {v->h, v->w, v->c, s, -g->padding[0], -g->padding[1]},
+                    .y_plane = {v->oh, v->ow, v->o, 1, 0, 0},
+                    .x = x,
+                    .y = y,
+                    .weight = weight,
+                    .row = s * s * v->c + PAD,
+                    .panel = mg_gemm_columns(v->o)};
+  int64_t chunk = 2 * chunk_of(f, (job.grid.tiles + 1) / 2, s * s * v->c, v->o);
+  job.scratch_size = points * CHANNEL_BLOCK * job.panel + 9 * job.panel + mg_gemm_scratch(chunk);
+  int64_t data = points * chunk * job.row, results = points * chunk * v->o, zeros = MG_MAX(v->c, v->o);
+  size_t capacity;
+  real *memory =
+      mg_scratch_get((size_t)(data + results + threads * job.scratch_size + zeros) * sizeof(real), &capacity);
+  if (!memory) return false;
+  job.data = memory;
+  job.results = memory + data;
+  job.scratch = job.results + results;
+  job.zeros = memset(job.scratch + threads * job.scratch_size, 0, (size_t)zeros * sizeof(real));
+  int64_t tasks = s * s * pieces(v->c, CHANNEL_BLOCK) * pieces(v->o, job.panel);
+  for (job.first = 0; job.first < job.grid.tiles; job.first += chunk) {
+    job.count = MG_MIN(chunk, job.grid.tiles - job.first);
+    mg_parallel(pieces(job.count, TRANSFORM_TILES), both_task, &job);
+    mg_parallel(tasks, weight_task, &job);
+  }
+  mg_scratch_put(memory, capacity);
+  return true;
+}

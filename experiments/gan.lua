@@ -5,37 +5,16 @@
 -- with dropout.  Its optimizer was stochastic gradient descent with momentum and a bound on the norm
 -- of the maxout units' weights, without which that diverges; Adam needs no bound.
 
-local mg = require "moongan"
-local experiment = require "moongan.experiment"
-
-local pairs_of = {
-  mlp = function(o)
-    return mg.models.mlp_generator{ nz = o.nz }, mg.models.mlp_critic{ dropout = o.dropout }, "normal"
-  end,
-  maxout = function(o)
-    return mg.models.maxout_generator{ nz = o.nz }, mg.models.maxout_discriminator{ dropout = o.dropout }, "uniform"
-  end,
-}
-
-experiment.run(arg, {
+return require "moongan.experiment" {
   name = "gan",
   about = "GAN (Goodfellow et al. 2014), with fully connected networks.",
-  range = function(o) return o.model == "maxout" and { 0, 1 } or { -1, 1 } end,
-  defaults = { epochs = 20 },
-  options = {
-    { "model", "mlp", "networks", choices = { "mlp", "maxout" } },
-    { "dropout", 0.3, "of the discriminator's hidden layers", min = 0.0, max = 0.999 },
-    { "lr", 2e-4, "learning rate of both networks", min = 0.0 },
-    { "beta1", 0.5, "Adam's decay of the first moment", min = 0.0, max = 0.999 },
-    { "objective", "nonsaturating", "what the generator makes smaller", choices = { "nonsaturating", "minimax" } },
+  model = "mlp",
+  models = {
+    mlp = { generator = "mlp_generator", discriminator = "mlp_critic" },
+    maxout = {
+      generator = "maxout_generator", discriminator = "maxout_discriminator", noise = "uniform", range = { 0, 1 },
+    },
   },
-  trainer = function(o)
-    local G, D, noise = pairs_of[o.model](o)
-    local adam = { lr = o.lr, betas = { o.beta1, 0.999 } }
-    return {
-      generator = G, discriminator = D, objective = o.objective, noise = noise,
-      optimizer_g = mg.optim.Adam(G:parameters(), adam),
-      optimizer_d = mg.optim.Adam(D:parameters(), adam),
-    }
-  end,
-})
+  dropout = 0.3,
+  epochs = 20,
+}

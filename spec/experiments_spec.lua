@@ -25,6 +25,7 @@ for _, case in ipairs(trained) do
         end
         local config = scripts.read(folder .. "/here/config.txt")
         assert.truthy(config:find("\nbatch=10\n", 1, true), config)
+        assert.truthy(config:find("\ngenerator.type=%w+_generator\n"), config)
         assert.truthy(scripts.read(folder .. "/here/losses.csv"):find("\n2,"))
       end)
     end)
@@ -40,7 +41,7 @@ for _, case in ipairs(trained) do
 end
 
 describe("experiments with images", function()
-  -- Two classes of pictures in a folder, as data=folder takes them.
+  -- Two classes of pictures in a folder, as data=image_folder takes them.
   local function with_pictures(arguments, f)
     helper.with_folder(function(pictures)
       for class, name in ipairs{ "dark", "light" } do
@@ -55,16 +56,16 @@ describe("experiments with images", function()
   end
 
   it("train on pictures of a folder, of the size asked for", function()
-    with_pictures("{root}/experiments/dcgan.lua data=folder size=32 flip=true", function(text, status, folder)
+    with_pictures("{root}/experiments/dcgan.lua data=image_folder size=32 flip=true", function(text, status, folder)
       assert.equal(0, status, text)
-      assert.truthy(text:find("dcgan on folder: 8 images", 1, true), text)
+      assert.truthy(text:find("dcgan on .*: 8 images"), text)
       local width, height = scripts.picture_size(folder .. "/here/samples.png")
       assert.same({ 8 * (32 + 2) + 2, 8 * (32 + 2) + 2 }, { width, height }) -- with lines of 2 pixels around each
     end)
   end)
 
   it("have a row for each class of the data", function()
-    with_pictures("{root}/experiments/cdcgan.lua data=folder size=28", function(text, status, folder)
+    with_pictures("{root}/experiments/cdcgan.lua data=image_folder size=28", function(text, status, folder)
       assert.equal(0, status, text)
       local width, height = scripts.picture_size(folder .. "/here/samples.png")
       assert.same({ 8 * (28 + 2) + 2, 2 * (28 + 2) + 2 }, { width, height })
@@ -81,10 +82,10 @@ describe("experiments with images", function()
 
   it("refuse what their data cannot give", function()
     for arguments, fragment in pairs{
-      ["size=32"] = "size: expected 28, as MNIST train has it",
-      ["size=30"] = "size: expected one of 0, 28, 32, 64, 128",
-      ["flip=true"] = "flip=false",
-      ["data=folder"] = "expected folder=PATH",
+      ["size=32"] = "size: an option of data image_folder, not of mnist",
+      ["flip=true"] = "flip: an option of data cifar10, image_folder, not of mnist",
+      ["data=image_folder"] = "data: mg.data.image_folder: option folder: expected string, got nil",
+      ["generator=resnet_generator"] = "makes images (1, 32, 32, 1), and MNIST train has (1, 28, 28, 1)",
     } do
       scripts.run("{root}/experiments/dcgan.lua iterations=1 " .. arguments, {}, function(text, status)
         assert.is_true(status > 0, text)
@@ -101,7 +102,7 @@ describe("an experiment", function()
   it("says what is wrong in a line, without a traceback", function()
     local cases = {
       { "epoch=3", 2, "did you mean epochs?" },
-      { "epochs=0", 2, "expected epochs or iterations above 0" },
+      { "epochs=0", 2, "expected epochs, iterations or seconds above 0" },
       { "folder=none iterations=1", 1, "in one of" },
       { "out=/dev/null/x iterations=1", 1, "/dev/null" },
     }

@@ -13,7 +13,7 @@ local function check_files(...)
 end
 
 describe("README", function()
-  it("has the three blocks that are run here", function() assert.equal(3, #blocks) end)
+  it("has the four blocks that are run here", function() assert.equal(4, #blocks) end)
 
   it("shows a session that works line by line", function()
     scripts.run("-i < code.lua", { ["code.lua"] = blocks[1] .. check_files("noise.png") }, function(text, status)
@@ -38,6 +38,14 @@ describe("README", function()
       assert.equal(0, status, text)
       assert.truthy(text:find("100%%  4/4  D "), text)
       assert.truthy(text:find("written"), text)
+    end)
+  end)
+
+  it("shows an experiment that runs itself", function()
+    local arguments = "code.lua iterations=2 batch=8 penalty.weight=5 optimizer_d.betas.1=0.5 lr=1e-4"
+    scripts.run(arguments, { ["code.lua"] = blocks[4] }, function(text, status, folder)
+      assert.equal(0, status, text)
+      assert.truthy(scripts.exists(folder .. "/runs/wgan_gp/samples.png"))
     end)
   end)
 

@@ -1,159 +1,269 @@
---- What the scripts in experiments/ share, so that each of them is a short table of differences:
--- options on the command line, the data set, the run folder, a trainer, and a word at the end.
+--- Experiments as data: a configuration is a table that says what to train on what, and how.
+--
+--     local experiment = require "moongan.experiment"
+--     local config = experiment.load("experiments/dcgan.lua")
+--     local trainer = experiment.build(experiment.configure(config, { "data=cifar10", "epochs=3" }))
+--     trainer:run{ epochs = trainer.config.epochs }
+--
+-- A configuration's keys are those of moongan.experiment.keys and its parts:
+--
+--     return {
+--       name = "mine", epochs = 10,
+--       data = { "image_folder", folder = "flowers", size = 64, flip = true },  -- or "mnist", "cifar10", ...
+--       generator = "dcgan_generator", discriminator = "dcgan_discriminator", nf = 64,   -- of mg.models
+--       objective = "hinge", penalty = { "r1", weight = 5 },                             -- of mg.gan
+--       optimizer_g = { "Adam", lr = 2e-4, betas = { 0, 0.9 } }, optimizer_d = "RMSprop", lr_d = 1e-4,
+--     }
+--
+-- Options of parts may stand at the top, for all parts of a kind that have them.  Sizes and classes
+-- come from the data.  `models` may hold variants, one of which `model` names: tables whose entries
+-- take the place of the file's own.
+--
+-- A script in experiments/ is such a file, and runs itself: it hands its table to this module.
 
 local moongan = require "moongan"
-local config = require "moongan.config"
+local arguments = require "moongan.experiment.arguments"
+local configure = require "moongan.experiment.configure"
+local options = require "moongan.options"
+local parts = require "moongan.experiment.parts"
 local progress = require "moongan.progress"
+local sandbox = require "moongan.sandbox"
 
 local experiment = {}
 
--- Options that every experiment has; its own may change their defaults.
-local function common_rows(name)
-  return {
-    { "data", "mnist", "data set", choices = { "mnist", "fashion_mnist" } },
-    { "folder", "", "where its files are; empty: found by itself, or fetched" },
-    { "epochs", 0, "passes over the data; 0: no limit", min = 0 },
-    { "iterations", 0, "updates of the generator; 0: no limit", min = 0 },
-    { "batch", 64, "images in a batch", min = 1 },
-    { "nz", 100, "size of the noise", min = 1 },
-    { "n_critic", 1, "updates of the discriminator for one of the generator", min = 1 },
-    { "average", 0.0, "decay of the running average of weights that samples use; 0: none", min = 0, max = 0.99999 },
-    { "seed", 1, "of weights, noise and the order of the data", min = 0 },
-    { "threads", 0, "processor cores to use; 0: as they are", min = 0, max = 256 },
-    { "out", "runs/" .. name, "folder for what the run leaves behind" },
-    { "sample_every", 500, "iterations between two pictures of samples; 0: only the last", min = 0 },
-    { "log_every", 100, "iterations between two rows of losses.csv", min = 1 },
-    { "quiet", false, "print nothing while training" },
-  }
-end
+local NETWORKS = { "generator", "discriminator" }
 
--- What is different for convolutional networks, which take images instead of rows of pixels.
-local function image_rows(name)
-  local rows = common_rows(name)
-  rows[1] = { "data", "mnist", "data set", choices = { "mnist", "fashion_mnist", "cifar10", "folder" } }
-  rows[2] = { "folder", "", "where its files are (data=folder: pictures, a sub-folder for each class)" }
-  table.insert(rows, 3, {
-    "size", 0, "pixels a side; 0: 28 or 32, as the set has them, and 64 for a folder", choices = { 0, 28, 32, 64, 128 },
-  })
-  table.insert(rows, 4, { "flip", false, "mirror every other image (cifar10, folder)" })
-  return rows
-end
+local function fail(...) error(string.format(...), 0) end
 
---- The rows that config.parse reads for an experiment: the common ones with its `defaults`, then
--- its own `options`.
-function experiment.rows(definition)
-  local rows = (definition.images and image_rows or common_rows)(definition.name)
-  rows.about = definition.about
-  for _, row in ipairs(rows) do
-    local default = definition.defaults[row[1]]
-    if default ~= nil then row[2] = default end
-  end
-  for _, row in ipairs(definition.options) do rows[#rows + 1] = row end
-  return rows
-end
+-- ---- configurations --------------------------------------------------------------------------
 
--- Call f; where it fails, end the program with its message alone: these are a person's mistakes
--- (no data found, a folder that cannot be written), and a traceback would hide the message.
-local function attempt(f, ...)
-  local results = table.pack(pcall(f, ...))
-  if results[1] then return table.unpack(results, 2, results.n) end
-  io.stderr:write(tostring(results[2]), "\n")
-  os.exit(1, true)
-end
-
-local function write_config(o, rows)
-  local lines = {}
-  for i, row in ipairs(rows) do lines[i] = row[1] .. "=" .. tostring(o[row[1]]) end
-  moongan.file.make_folder(o.out)
-  moongan.file.write(o.out .. "/config.txt", table.concat(lines, "\n") .. "\n")
-end
-
--- The options of the data set asked for.
-local function data_options(definition, o, range)
-  if not definition.images then return { range = range } end
-  if o.data == "folder" then return { size = o.size > 0 and o.size or 64, flip = o.flip, range = range } end
-  if o.data == "cifar10" then return { flip = o.flip, range = range } end
-  if o.flip then error("flip: digits and garments are not mirrored; expected flip=false for data=" .. o.data, 0) end
-  return { flat = false, range = range }
-end
-
--- The data set asked for; where its files are nowhere and no folder was named, they are fetched.
-local function open_data(definition, o, range)
-  local settings = data_options(definition, o, range)
-  local function open(folder)
-    settings.folder = folder
-    return moongan.data[o.data == "folder" and "image_folder" or o.data](settings)
-  end
-  if o.data == "folder" and o.folder == "" then error("data=folder: expected folder=PATH as well", 0) end
-  if o.folder ~= "" then return open(o.folder) end
-  local found, data = pcall(open)
-  if found then return data end
-  if not tostring(data):find("mg.data.fetch", 1, true) then error(data, 0) end -- there, but not right
-  io.stderr:write(tostring(data), "\nTrying to fetch it.\n")
-  return open(moongan.data.fetch(o.data))
-end
-
--- The images must have the size asked for, as data sets of one size are not resized.
-local function check_size(o, data)
-  if o.size > 0 and o.size ~= data.shape[1] then
-    error(string.format("size: expected %d, as %s has it, or 0, got %d", data.shape[1], data.name, o.size), 0)
-  end
-end
-
---- The options given to a network, with the size and channels of a data set's images.
-function experiment.for_images(data, given)
-  given.size, given.channels = data.shape[1], data.shape[3]
+--- Read a configuration file: Lua that is run without access to anything (see moongan.sandbox).
+-- Where it has no name, it gets that of the file.
+-- @return the table as it is written
+-- @error  a text that begins with the path
+function experiment.load(path)
+  local file, why = io.open(path, "rb")
+  local text = file and file:read("a")
+  if file then file:close() end
+  if not text then fail("%s", why or path .. ": expected a file, got a folder") end
+  local given, message = sandbox.load(text, path)
+  if not given then fail("%s", message) end
+  given.name = given.name or path:match("([^/]*)%.lua$") or path:match("[^/]*$")
   return given
 end
 
---- Build what a definition describes, with the values o of its rows.
--- @return the trainer
-function experiment.build(definition, o)
-  if o.threads > 0 then moongan.set_threads(o.threads) end
-  moongan.manual_seed(o.seed)
-  local range = definition.range or { -1, 1 }
-  if type(range) == "function" then range = range(o) end
-  local data = open_data(definition, o, range)
-  if definition.images then check_size(o, data) end
-  local settings = definition.trainer(o, data)
-  local shared = {
-    data = data, range = range, batch = o.batch, nz = o.nz, n_critic = o.n_critic, seed = o.seed, out = o.out,
-    average = o.average, sample_every = o.sample_every, log_every = o.log_every, quiet = o.quiet,
-  }
-  for key, value in pairs(shared) do settings[key] = value end
-  return moongan.gan.Trainer(settings)
+--- Check a configuration and fill in all defaults but what follows from the data.
+-- @param given     the table as it is written; not changed
+-- @param settings  a list of "key=value" that count more, or nil
+-- @return a new table of plain data; what is done to it once more changes nothing
+-- @error  a text that names the key, what was expected and what came
+function experiment.configure(given, settings)
+  local read, why = arguments.read(settings or {})
+  if not read then fail("%s", why) end
+  return configure.run(given, read)
 end
 
---- Run an experiment from its command line.
--- @param arguments   the script's `arg`
--- @param definition  name; about (for --help); defaults (of common options); options (rows of its
---   own, as config.parse takes them); range (of pixels, default { -1, 1 }, or a function from
---   the options' values to it); images, whether the data are images (n, h, w, c) of any set in
---   place of rows of 784 pixels; trainer, a function from the options' values and the data set to
---   the networks, optimizers and objective that mg.gan.Trainer takes
--- @return the trainer, after its run
-function experiment.run(arguments, definition)
-  local rows = experiment.rows(definition)
-  local o = config.parse(arguments, rows)
-  if o.epochs == 0 and o.iterations == 0 then
-    io.stderr:write(definition.name, ": expected epochs or iterations above 0, got neither\n")
-    os.exit(2, true)
-  end
-  local trainer = attempt(experiment.build, definition, o)
-  attempt(write_config, o, rows)
-  if not o.quiet then
-    print(string.format("%s on %s: %d images, threads: %d, seed: %d", definition.name, o.data, #trainer.data,
-      moongan.threads(), o.seed))
-  end
-  local result = trainer:run{
-    epochs = o.epochs > 0 and o.epochs or nil,
-    iterations = o.iterations > 0 and o.iterations or nil,
+local function pixels_of(data)
+  local product = 1
+  for _, size in ipairs(data.shape) do product = product * size end
+  return product
+end
+
+-- What a network's options follow from.
+local function derived_options(config, data)
+  local h, w, channels = table.unpack(data.shape)
+  return {
+    nz = config.nz, n_in = pixels_of(data), n_out = pixels_of(data), size = h == w and h or nil, channels = channels,
+    classes = data.classes and #data.classes,
   }
-  if not o.quiet then
+end
+
+local function complete_network(config, part, derived, data)
+  local entry = config[part]
+  for key in pairs(parts.known(part, entry.type, true)) do
+    if parts.is_derived(part, key) then
+      local value = derived[key]
+      if value == nil and key == "classes" then
+        fail("%s %s needs classes; %s has no labels", part, entry.type, data.name)
+      elseif value == nil then
+        fail("%s %s needs square images; those of %s are %d x %d", part, entry.type, data.name, data.shape[1],
+          data.shape[2])
+      elseif entry[key] ~= nil and entry[key] ~= value then
+        fail("%s.%s: expected %s, as %s has it, got %s", part, key, value, key == "nz" and "the noise" or data.name,
+          entry[key])
+      end
+      entry[key] = value
+    end
+  end
+end
+
+-- Fill in what follows from the data set: the configuration is complete then, and its networks can
+-- be built without the data.
+local function complete(config, data)
+  local derived = derived_options(config, data)
+  for _, part in ipairs(NETWORKS) do complete_network(config, part, derived, data) end
+  config.conditional, config.labels = nil, nil
+  if config.generator.classes then
+    config.conditional = derived.classes
+    config.labels = config.generator.n_out and "one_hot" or "number"
+  end
+end
+
+--- The networks of a complete configuration (a trainer's `config`), with their first weights: those
+-- follow from its seed, bit for bit.
+-- @return generator, discriminator
+function experiment.networks(config)
+  for _, part in ipairs(NETWORKS) do
+    local entry = config[part]
+    if type(entry) ~= "table" or not entry.type then
+      fail("%s: expected a network of a complete configuration, got %s", part, options.describe(entry))
+    end
+  end
+  moongan.manual_seed(config.seed)
+  local G = parts.network(config.generator)
+  return G, parts.network(config.discriminator)
+end
+
+-- ---- building --------------------------------------------------------------------------------
+
+-- The data set; where its files are nowhere and no folder was named, they are fetched.
+local function open_data(config)
+  local entry = {}
+  for key, value in pairs(config.data) do entry[key] = value end
+  entry.range, entry.flat = config.range, parts.known("generator", config.generator.type, true).n_out == true
+  if entry.folder or not parts.is_fetched(entry.type) then return parts.data(entry) end
+  local found, data = pcall(parts.data, entry)
+  if found then return data end
+  if not tostring(data):find("mg.data.fetch", 1, true) then error(data, 0) end -- there, but not right
+  io.stderr:write(tostring(data), "\nTrying to fetch it.\n")
+  entry.folder = moongan.data.fetch(entry.type)
+  return parts.data(entry)
+end
+
+-- The generator's images must be as large as the data's, and the discriminator must take them.
+local function check_networks(config, G, D, data)
+  local y = config.conditional and moongan.ones(1)
+  if y and config.labels == "one_hot" then y = moongan.one_hot(y, config.conditional) end
+  local function apply(network, x, given) return given and network(x, given) or network(x) end
+  local function shape_text(shape) return "(" .. table.concat(shape, ", ") .. ")" end
+  local expected = config.generator.n_out and { 1, config.generator.n_out } or { 1, table.unpack(data.shape) }
+  G:eval()
+  D:eval()
+  moongan.no_grad(function()
+    local image = apply(G, moongan.zeros(1, config.nz), y)
+    if shape_text(image:shape()) ~= shape_text(expected) then
+      fail("generator %s makes images %s, and %s has %s", config.generator.type, shape_text(image:shape()), data.name,
+        shape_text(expected))
+    end
+    if not config.auxiliary then apply(D, image, y) end
+  end)
+  G:train()
+  D:train()
+end
+
+--- Build what a configuration describes.
+-- @param given     a configuration, complete or not
+-- @param settings  a list of "key=value" that count more, or nil
+-- @return a trainer; its `config` is the complete configuration
+-- @error  where the configuration is wrong, or its data cannot be had
+function experiment.build(given, settings)
+  local config = experiment.configure(given, settings)
+  if config.threads > 0 then moongan.set_threads(config.threads) end
+  local data = open_data(config)
+  complete(config, data)
+  local G, D = experiment.networks(config)
+  check_networks(config, G, D, data)
+  if config.clip then config.optimizer_d.clip = config.clip end -- the optimizer clips as it steps
+  local trainer = moongan.gan.Trainer{
+    generator = G, discriminator = D, data = data, objective = parts.objective(config.objective),
+    penalty = config.penalty and parts.penalty(config.penalty), unrolled = config.unrolled,
+    optimizer_g = parts.optimizer(config.optimizer_g, G:parameters()),
+    optimizer_d = parts.optimizer(config.optimizer_d, D:parameters()),
+    conditional = config.conditional, labels = config.labels, auxiliary = config.auxiliary, range = config.range,
+    noise = config.noise, nz = config.nz, batch = config.batch, seed = config.seed, n_critic = config.n_critic,
+    n_generator = config.n_generator, average = config.average, out = config.out, grid = config.grid,
+    sample_every = config.sample_every, log_every = config.log_every, quiet = config.quiet,
+  }
+  if config.clip then config.optimizer_d.clip = nil end
+  trainer.config = config
+  return trainer
+end
+
+--- A configuration as lines: { "optimizer_d.betas.1", "0.5" }, sorted by key.
+function experiment.flat(config)
+  local lines = {}
+  local function add(prefix, value)
+    if type(value) ~= "table" then
+      lines[#lines + 1] = { prefix, tostring(value) }
+      return
+    end
+    for key, entry in pairs(value) do add(prefix == "" and tostring(key) or prefix .. "." .. tostring(key), entry) end
+  end
+  add("", config)
+  table.sort(lines, function(a, b) return a[1] < b[1] end)
+  return lines
+end
+
+local function write_config(config)
+  local lines = {}
+  for i, line in ipairs(experiment.flat(config)) do lines[i] = line[1] .. "=" .. line[2] end
+  moongan.file.make_folder(config.out)
+  moongan.file.write(config.out .. "/config.txt", table.concat(lines, "\n") .. "\n")
+end
+
+--- The limits that a configuration sets to a run, as Trainer:run takes them.
+function experiment.limits(config)
+  local limits = {}
+  for _, key in ipairs{ "epochs", "iterations", "seconds" } do
+    if config[key] > 0 then limits[key] = config[key] end
+  end
+  return limits
+end
+
+-- ---- a script --------------------------------------------------------------------------------
+
+--- Train what a configuration describes, saying at its beginning and end what it is about.
+-- @return the trainer
+function experiment.train(given, settings)
+  local trainer = experiment.build(given, settings)
+  local config = trainer.config
+  write_config(config)
+  if not config.quiet then
+    print(string.format("%s on %s: %d images, threads: %d, seed: %d", config.name, trainer.data.name, #trainer.data,
+      moongan.threads(), config.seed))
+  end
+  local result = trainer:run(experiment.limits(config))
+  if not config.quiet then
     print(string.format("%d iterations in %s.  Samples: %s/samples.png, losses: %s/losses.csv", result.iteration,
-      progress.duration(result.seconds), o.out, o.out))
+      progress.duration(result.seconds), config.out, config.out))
   end
   return trainer
 end
 
-return experiment
+-- End the program with a message alone: these are a person's mistakes, and a traceback would hide
+-- the message.
+local function give_up(message, status)
+  io.stderr:write(options.message(message), "\n")
+  os.exit(status, true)
+end
+
+--- Run a script that is a configuration, with the settings of its command line.  Ends the program
+-- after --help (status 0), for a wrong setting (2), or where training fails (1).
+-- @param list  the script's `arg`
+function experiment.run(list, given)
+  local help = require "moongan.experiment.help"
+  local script = list[0] or "experiment.lua"
+  for _, argument in ipairs(list) do
+    if argument == "--help" or argument == "-h" then
+      io.stdout:write(help.text("lua5.4 " .. script, given))
+      os.exit(0, true)
+    end
+  end
+  local good, message = pcall(experiment.configure, given, list)
+  if not good then give_up(script:match("[^/]*$") .. ": " .. options.message(message), 2) end
+  good, message = pcall(experiment.train, given, list)
+  if not good then give_up(message, 1) end
+  return message
+end
+
+return setmetatable(experiment, { __call = function(self, given) return self.run(arg, given) end })

@@ -48,6 +48,10 @@ end
 -- that the call came from.
 function options.fail(function_name, ...) raise(function_name .. ": " .. string.format(...)) end
 
+--- The text of an error without the place in a program where it was raised, for people who did not
+-- write that program.
+function options.message(problem) return (tostring(problem):gsub("^[^\n:]+%.lua:%d+: ", "")) end
+
 local function results_or_raise(ok, ...)
   if ok then return ... end
   raise((...))
@@ -213,12 +217,31 @@ local function fits(entry, value)
   return good, accepted, entry.expected
 end
 
+-- What options.known has called stops at its first options.check, which leaves its arguments here.
+local asked
+
+--- The options that a function knows: f(...) is run as far as its first call of options.check.
+-- @return what its messages call it, and the table of what it knows, as options.check takes them
+function options.known(f, ...)
+  local answer = {}
+  asked = answer
+  local _, result = pcall(f, ...)
+  asked = nil
+  if result ~= answer then error("options.known: the function checks no options: " .. tostring(result), 2) end
+  return answer.name, answer.known
+end
+
 --- The options given to a function, checked and with defaults filled in.
 -- @param function_name  what messages call the function, "mg.image.save"
 -- @param given          the caller's table, or nil; never changed
 -- @param known          option name -> default value, or one of the rules above
 -- @return a new table with a value for every known option (nil where there is no default)
 function options.check(function_name, given, known)
+  if asked then
+    local answer = asked
+    answer.name, answer.known, asked = function_name, known, nil
+    error(answer, 0)
+  end
   if given ~= nil and type(given) ~= "table" then
     options.fail(function_name, "expected a table of options, got %s", options.describe(given))
   end

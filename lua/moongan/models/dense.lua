@@ -13,24 +13,28 @@ local dense = {}
 local function check_widths(function_name, widths)
   for i, width in ipairs(widths) do
     if math.type(width) ~= "integer" or width < 1 then
-      error(string.format("%s: option widths: expected a list of whole numbers of at least 1, got %s at %d",
-        function_name, options.describe(width), i), 3)
+      options.fail(function_name, "option widths: expected a list of whole numbers of at least 1, got %s at %d",
+        options.describe(width), i)
     end
   end
-  if #widths == 0 then error(function_name .. ": option widths: expected at least one width, got none", 3) end
+  if #widths == 0 then options.fail(function_name, "option widths: expected at least one width, got none") end
 end
 
---- Fully connected generator: nz -> widths... -> n_out, LeakyReLU between, batch normalisation
--- from the second hidden layer on, tanh at the end (so images lie in [-1, 1]).
--- The widely copied reading of the 2014-2017 papers: its batch normalisation has the unusual
--- epsilon of 0.8, which damps the smallest features and which `eps` changes.
--- @param given nz = 100, n_out = 784, widths = { 128, 256, 512, 1024 }, slope = 0.2, eps = 0.8
-function dense.mlp_generator(given)
-  local o = options.check("mg.models.mlp_generator", given,
-    { nz = size(100), n_out = size(784), widths = { 128, 256, 512, 1024 }, slope = slope,
-      eps = options.number(0.8, 0) })
-  check_widths("mg.models.mlp_generator", o.widths)
-  local layers, width = {}, o.nz
+local function with_classes(known)
+  local result = { classes = size(10) }
+  for key, rule in pairs(known) do result[key] = rule end
+  return result
+end
+
+-- ---- the widely copied pair ---------------------------------------------------------------------
+
+local generator_options = {
+  nz = size(100), n_out = size(784), widths = { 128, 256, 512, 1024 }, slope = slope, eps = options.number(0.8, 0),
+}
+
+local function mlp_generator(function_name, o, inputs)
+  check_widths(function_name, o.widths)
+  local layers, width = {}, inputs
   for i, next_width in ipairs(o.widths) do
     layers[#layers + 1] = nn.Linear(width, next_width)
     if i > 1 then layers[#layers + 1] = nn.BatchNorm(next_width, { eps = o.eps }) end
@@ -42,14 +46,24 @@ function dense.mlp_generator(given)
   return nn.Sequential(layers)
 end
 
---- Fully connected critic or discriminator: n_in -> widths... -> 1 with LeakyReLU between, each
--- followed by dropout where that is above 0.
--- @param given n_in = 784, widths = { 512, 256 }, slope = 0.2, dropout = 0
-function dense.mlp_critic(given)
-  local o = options.check("mg.models.mlp_critic", given,
-    { n_in = size(784), widths = { 512, 256 }, slope = slope, dropout = options.number(0, 0, 0.999) })
-  check_widths("mg.models.mlp_critic", o.widths)
-  local layers, width = {}, o.n_in
+--- Fully connected generator: nz -> widths... -> n_out, LeakyReLU between, batch normalisation
+-- from the second hidden layer on, tanh at the end (so images lie in [-1, 1]).
+-- The widely copied reading of the 2014-2017 papers: its batch normalisation has the unusual
+-- epsilon of 0.8, which damps the smallest features and which `eps` changes.
+-- @param given nz = 100, n_out = 784, widths = { 128, 256, 512, 1024 }, slope = 0.2, eps = 0.8
+function dense.mlp_generator(given)
+  local name = "mg.models.mlp_generator"
+  local o = options.check(name, given, generator_options)
+  return mlp_generator(name, o, o.nz)
+end
+
+local critic_options = {
+  n_in = size(784), widths = { 512, 256 }, slope = slope, dropout = options.number(0, 0, 0.999),
+}
+
+local function mlp_critic(function_name, o, inputs)
+  check_widths(function_name, o.widths)
+  local layers, width = {}, inputs
   for _, next_width in ipairs(o.widths) do
     layers[#layers + 1] = nn.Linear(width, next_width)
     layers[#layers + 1] = nn.LeakyReLU(o.slope)
@@ -58,6 +72,15 @@ function dense.mlp_critic(given)
   end
   layers[#layers + 1] = nn.Linear(width, 1)
   return nn.Sequential(layers)
+end
+
+--- Fully connected critic or discriminator: n_in -> widths... -> 1 with LeakyReLU between, each
+-- followed by dropout where that is above 0.
+-- @param given n_in = 784, widths = { 512, 256 }, slope = 0.2, dropout = 0
+function dense.mlp_critic(given)
+  local name = "mg.models.mlp_critic"
+  local o = options.check(name, given, critic_options)
+  return mlp_critic(name, o, o.n_in)
 end
 
 --- A network of two inputs from one of one: called as net(x, y), it joins the rows of x and y, such
@@ -69,6 +92,24 @@ function dense.joined(body)
     forward = function(self, x, y) return self.body(moongan.cat({ x, y }, 2)) end,
   }
 end
+
+--- The same generator with a one-hot label joined to the noise.  Called as G(z, y) with y (n, classes).
+-- @param given  as mlp_generator's; classes = 10
+function dense.cmlp_generator(given)
+  local name = "mg.models.cmlp_generator"
+  local o = options.check(name, given, with_classes(generator_options))
+  return dense.joined(mlp_generator(name, o, o.nz + o.classes))
+end
+
+--- The same critic with a one-hot label joined to the image.  Called as D(x, y) with y (n, classes).
+-- @param given  as mlp_critic's; classes = 10
+function dense.cmlp_critic(given)
+  local name = "mg.models.cmlp_critic"
+  local o = options.check(name, given, with_classes(critic_options))
+  return dense.joined(mlp_critic(name, o, o.n_in + o.classes))
+end
+
+-- ---- the pairs of 2014 --------------------------------------------------------------------------
 
 --- Generator of Goodfellow et al. 2014: two hidden layers of ReLU, sigmoid at the end (so images
 -- lie in [0, 1]).

@@ -106,6 +106,13 @@ describe("experiment.configure", function()
     assert.same({ 8, 3 }, config.grid)
   end)
 
+  it("takes entries in place of texts, too", function()
+    local config = experiment.configure(minimal, { out = "a=b", betas = { 0, 0.9 }, "batch=3" })
+    assert.equal("a=b", config.out)
+    assert.same({ 0, 0.9 }, config.optimizer_g.betas)
+    assert.equal(3, config.batch)
+  end)
+
   it("replaces parts", function()
     local given = with{ lr = 0.5, betas = { 0, 0.9 }, penalty = 10, clip = 0.1 }
     local config = experiment.configure(given,

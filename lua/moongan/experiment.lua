@@ -54,13 +54,18 @@ end
 
 --- Check a configuration and fill in all defaults but what follows from the data.
 -- @param given     the table as it is written; not changed
--- @param settings  a list of "key=value" that count more, or nil
+-- @param settings  what counts more, or nil: texts "key=value", and entries key = value
 -- @return a new table of plain data; what is done to it once more changes nothing
 -- @error  a text that names the key, what was expected and what came
 function experiment.configure(given, settings)
   local read, why = arguments.read(settings or {})
   if not read then fail("%s", why) end
-  return configure.run(given, read)
+  local entries = {}
+  for key, value in pairs(given) do entries[key] = value end
+  for key, value in pairs(settings or {}) do
+    if type(key) == "string" then entries[key] = value end
+  end
+  return configure.run(entries, read)
 end
 
 local function pixels_of(data)
@@ -163,7 +168,7 @@ end
 
 --- Build what a configuration describes.
 -- @param given     a configuration, complete or not
--- @param settings  a list of "key=value" that count more, or nil
+-- @param settings  what counts more, or nil, as configure takes it
 -- @return a trainer; its `config` is the complete configuration
 -- @error  where the configuration is wrong, or its data cannot be had
 function experiment.build(given, settings)
@@ -259,9 +264,10 @@ function experiment.run(list, given)
       os.exit(0, true)
     end
   end
-  local good, message = pcall(experiment.configure, given, list)
+  local settings = { table.unpack(list) }
+  local good, message = pcall(experiment.configure, given, settings)
   if not good then give_up(script:match("[^/]*$") .. ": " .. options.message(message), 2) end
-  good, message = pcall(experiment.train, given, list)
+  good, message = pcall(experiment.train, given, settings)
   if not good then give_up(message, 1) end
   return message
 end

@@ -1,5 +1,6 @@
-/* core.bytes: tensors from the numbers in a file, for the Lua modules that know the files' formats. */
+/* core.bytes: tensors from the numbers in a file, and check sums, for the Lua modules that know formats. */
 #include "bind.h"
+#include "crc32c.h"
 #include "element.h"
 
 static FILE *check_file(lua_State *L, const char *function) {
@@ -36,8 +37,18 @@ static int bytes_read(lua_State *L) {
   return mgl_return_tensor(L, mark, t);
 }
 
+/* bytes.crc32c(string) -> its check sum */
+static int bytes_crc32c(lua_State *L) {
+  mgl_check_string(L, 1, "bytes.crc32c", "bytes");
+  size_t size;
+  const char *bytes = lua_tolstring(L, 1, &size);
+  lua_pushinteger(L, mg_crc32c(bytes, size));
+  return 1;
+}
+
 void mgl_open_bytes(lua_State *L) {
-  static const luaL_Reg functions[] = {{"size", bytes_size}, {"read", bytes_read}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"size", bytes_size}, {"read", bytes_read}, {"crc32c", bytes_crc32c}, {NULL, NULL}};
   luaL_newlib(L, functions);
   lua_setfield(L, -2, "bytes");
 }

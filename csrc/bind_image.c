@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "animation.h"
 #include "bind.h"
 
 #include "file.h"
@@ -95,6 +96,42 @@ static int image_encode(lua_State *L) {
   return mgl_return_block(L, bytes, size);
 }
 
+/* image.animation_head(height, width, channels, frames, plays) -> how an animation begins */
+static int image_animation_head(lua_State *L) {
+  static const char *const name = "mg.image.save_animation";
+  const mg_image image = {.h = mgl_check_integer(L, 1, name, "height", 1, MG_PNG_MAX_SIDE),
+                          .w = mgl_check_integer(L, 2, name, "width", 1, MG_PNG_MAX_SIDE),
+                          .c = mgl_check_integer(L, 3, name, "channels", 1, 3)};
+  const uint32_t frames = (uint32_t)mgl_check_integer(L, 4, name, "frames", 1, INT32_MAX);
+  const uint32_t plays = (uint32_t)mgl_check_integer(L, 5, name, "plays", 0, INT32_MAX);
+  uint8_t head[MG_ANIMATION_HEAD];
+  mg_animation_head(&image, frames, plays, head);
+  lua_pushlstring(L, (const char *)head, sizeof head);
+  return 1;
+}
+
+/* image.animation_frame(tensor, low, high, milliseconds, sequence) -> its bytes, the next sequence number */
+static int image_animation_frame(lua_State *L) {
+  static const char *const name = "mg.image.save_animation";
+  const mg_tensor *t = mgl_check_tensor(L, 1, name, "tensor");
+  const range r = check_range(L, 2, name);
+  const uint16_t delay = (uint16_t)mgl_check_integer(L, 4, name, "milliseconds", 0, UINT16_MAX);
+  uint32_t sequence = (uint32_t)mgl_check_integer(L, 5, name, "sequence", 0, INT32_MAX);
+  const size_t mark = mg_pool_mark();
+  size_t size = 0;
+  mg_image image;
+  uint8_t *bytes = NULL;
+  if (mg_image_from_tensor(t, r.low, r.high, &image)) {
+    bytes = mg_animation_frame(&image, delay, &sequence, &size);
+    free(image.bytes);
+  }
+  if (!bytes) mg_fail_prefix("%s: ", name);
+  mgl_check(L, mark);
+  mgl_return_block(L, bytes, size);
+  lua_pushinteger(L, sequence);
+  return 2;
+}
+
 /* image.to_bytes(tensor, low, high) -> its pixels as a string, in the tensor's order */
 static int image_to_bytes(lua_State *L) {
   static const char *const name = "mg.image.to_bytes";
@@ -124,9 +161,15 @@ static int image_grid(lua_State *L) {
 }
 
 void mgl_open_image(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"load", image_load},         {"decode", image_decode}, {"save", image_save}, {"encode", image_encode},
-      {"to_bytes", image_to_bytes}, {"grid", image_grid},     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"load", image_load},
+                                       {"decode", image_decode},
+                                       {"save", image_save},
+                                       {"encode", image_encode},
+                                       {"to_bytes", image_to_bytes},
+                                       {"grid", image_grid},
+                                       {"animation_head", image_animation_head},
+                                       {"animation_frame", image_animation_frame},
+                                       {NULL, NULL}};
   luaL_newlib(L, functions);
   lua_setfield(L, -2, "image");
 }

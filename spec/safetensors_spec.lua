@@ -1,5 +1,6 @@
 local encode = require "spec.encode"
 local helper = require "spec.helper"
+local golden = require "spec.fixtures.format_golden"
 local mg = require "moongan"
 
 local safetensors = mg.safetensors
@@ -57,6 +58,19 @@ describe("safetensors", function()
       b:load_state_dict((safetensors.load(path)))
       local z = mg.randn(2, 3)
       helper.same_bits(a:eval()(z), b:eval()(z))
+    end)
+  end)
+
+  it("of Python are read", function()
+    with_file(golden.safetensors.bytes, function(path)
+      local tensors, metadata = safetensors.load(path)
+      for name, expected in pairs(golden.safetensors.tensors) do
+        assert.same(expected.shape, tensors[name]:shape())
+        helper.near(expected.values, helper.flat(tensors[name]), 0)
+        tensors[name] = nil
+      end
+      assert.same({}, tensors)
+      assert.same({ made = "by Python", ["ключ"] = "é" }, metadata)
     end)
   end)
 

@@ -71,6 +71,12 @@ local GRID_OPTIONS = {
   scale = options.integer(1, 1, 256),        -- each pixel becomes a square of this side
 }
 
+local ANIMATION_OPTIONS = {
+  delay = options.number(0.1, 0, 65.5), -- seconds that each frame is shown
+  plays = options.integer(0, 0),        -- how often the frames are shown, 0: for ever
+}
+for key, rule in pairs(GRID_OPTIONS) do ANIMATION_OPTIONS[key] = rule end
+
 local function load_options(function_name, given)
   local o = options.check(function_name, given, LOAD_OPTIONS)
   if o.channels == 2 then options.fail(function_name, "option channels: expected 1, 3 or 0 (as stored), got 2") end
@@ -135,6 +141,41 @@ function image.save_grid(path, tensor, given)
   local o = options.check(name, given, GRID_OPTIONS)
   check_path(name, path)
   options.call(core.save, path, make_grid(name, tensor, o), o.range[1], o.range[2])
+end
+
+local IEND = "\0\0\0\0IEND\xaeB`\x82"
+
+--- Write an animation as a PNG file (APNG), which shows its first frame where animations are not known.
+-- @param path
+-- @param frames  a list of tensors, or a function that returns the next one at each call and nil at the end, so that
+--   they need not be in memory together; each is one picture (H, W, C), or pictures (N, H, W, C) or (N, D) that
+--   become a grid; all of the same size
+-- @param given   delay = 0.1 (seconds), plays = 0 (for ever), and the options of grid and range
+function image.save_animation(path, frames, given)
+  local name = "mg.image.save_animation"
+  local o = options.check(name, given, ANIMATION_OPTIONS)
+  check_path(name, path)
+  if type(frames) ~= "table" and not options.is(frames, "callable") then
+    options.fail(name, "expected a list of tensors or a function, got %s", options.describe(frames))
+  end
+  local pieces, sequence, shape = { "" }, 0, nil
+  for i = 1, math.huge do
+    local frame
+    if type(frames) == "table" then frame = frames[i] else frame = frames() end
+    if frame == nil then break end
+    frame = check_tensor(name, frame)
+    if frame:dim() ~= 3 then frame = make_grid(name, frame, o) end
+    shape = shape or frame:shape()
+    if shape_text(frame) ~= "(" .. table.concat(shape, ", ") .. ")" then
+      options.fail(name, "frame %d is %s, the first is (%s)", i, shape_text(frame), table.concat(shape, ", "))
+    end
+    pieces[i + 1], sequence = options.call(core.animation_frame, frame, o.range[1], o.range[2],
+      math.floor(o.delay * 1000 + 0.5), sequence)
+  end
+  if not shape then options.fail(name, "expected at least one frame") end
+  pieces[1] = options.call(core.animation_head, shape[1], shape[2], shape[3], #pieces - 1, o.plays)
+  pieces[#pieces + 1] = IEND
+  options.call(moongan.file.write, path, pieces)
 end
 
 return image

@@ -19,7 +19,16 @@ for name, value in pairs(core) do moongan[name] = value end
 
 -- Lua modules, some of which extend the core's table of the same name and stand in its place.
 local lazy = {
-  data = true, experiment = true, gan = true, image = true, json = true, loss = true, models = true, profile = true,
+  data = true,
+  events = true,
+  experiment = true,
+  gan = true,
+  image = true,
+  json = true,
+  loss = true,
+  models = true,
+  npy = true,
+  profile = true,
   safetensors = true,
 }
 for name in pairs(lazy) do moongan[name] = nil end

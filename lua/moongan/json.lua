@@ -9,6 +9,8 @@
 -- that is no UTF-8 or goes on after the value, and NaN or infinity (which JSON lacks) are errors.
 
 local options = require "moongan.options"
+local reading = require "moongan.reading"
+local reject = reading.reject
 
 local json = {}
 
@@ -29,9 +31,6 @@ function json.kind(value)
 end
 
 -- ---- encoding --------------------------------------------------------------------------------
-
--- Errors within either direction are tables, so that they are told apart from errors of moongan itself.
-local function reject(...) error({ message = string.format(...) }, 0) end
 
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r",
   ["\t"] = "\\t" }
@@ -109,14 +108,6 @@ function encode_value(state, value, path, depth)
   reject("%s: JSON has no %s", path, options.describe(value))
 end
 
--- f's result, its rejection raised as an error of the function named.
-local function checked(name, f, ...)
-  local good, result = pcall(f, ...)
-  if good then return result end
-  if type(result) ~= "table" then error(result, 0) end
-  options.fail(name, "%s", result.message)
-end
-
 local ENCODE_OPTIONS = { indent = options.integer(0, 0, 16) }
 
 --- Text of a value: keys in the order of their bytes, so that the same value is always the same text.
@@ -124,7 +115,8 @@ local ENCODE_OPTIONS = { indent = options.integer(0, 0, 16) }
 function json.encode(value, given)
   local indent = options.check("mg.json.encode", given, ENCODE_OPTIONS).indent
   local state = { colon = indent > 0 and ": " or ":", indent = indent > 0 and (" "):rep(indent) or nil }
-  return checked("mg.json.encode", encode_value, state, value, "value", 0)
+  local good, result = reading.try(encode_value, state, value, "value", 0)
+  return good and result or options.fail("mg.json.encode", "%s", result)
 end
 
 -- ---- decoding --------------------------------------------------------------------------------
@@ -273,10 +265,9 @@ end
 --- The value of a text, or nil and what is wrong with it ("line 3, column 7: expected ...").
 function json.try_decode(text)
   if type(text) ~= "string" then options.fail("mg.json.decode", "expected a string, got %s", options.describe(text)) end
-  local good, result = pcall(decode_all, text)
+  local good, result = reading.try(decode_all, text)
   if good then return result end
-  if type(result) ~= "table" then error(result, 0) end
-  return nil, result.message
+  return nil, result
 end
 
 --- The value of a text.  Errors name line and column.

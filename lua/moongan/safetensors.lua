@@ -10,6 +10,8 @@
 local moongan = require "moongan"
 local json = require "moongan.json"
 local options = require "moongan.options"
+local reading = require "moongan.reading"
+local reject = reading.reject
 
 local core = moongan.core.bytes
 local safetensors = {}
@@ -77,21 +79,17 @@ end
 
 -- ---- reading ---------------------------------------------------------------------------------
 
--- Rejections are raised as tables up to the function that was called, which knows the path.
-local function reject(...) error({ message = string.format(...) }, 0) end
-
 local function is_size(value) return math.type(value) == "integer" and value >= 0 end
 
 local function read_header(file, size)
   if size < 8 then reject("truncated: expected at least 8 bytes, the file has %d", size) end
-  local length = string.unpack("<i8", file:read(8) or reject("cannot read"))
+  local length = string.unpack("<i8", reading.bytes(file, 8, "the file"))
   if length < 2 or length > MAX_HEADER then
     reject("not a safetensors file: a header of 2 to %d bytes is expected, it claims %d", MAX_HEADER, length)
   end
   if length > size - 8 then reject("truncated: the header has %d bytes, the file %d more than its length", length,
     size - 8) end
-  local text = file:read(length)
-  if not text or #text < length then reject("truncated: the header ends early") end
+  local text = reading.bytes(file, length, "the header")
   if text:sub(1, 1) ~= "{" then reject("not a safetensors file: the header is no JSON object") end
   local header, problem = json.try_decode(text)
   if not header then reject("header: %s", problem) end
@@ -168,29 +166,19 @@ local function check_header(header, room)
   return entries, metadata
 end
 
--- f(file, entries, metadata, where the numbers begin) with a file whose header is good.
-local function with_file(name, path, f)
-  if type(path) ~= "string" then options.fail(name, "expected a file's path, got %s", options.describe(path)) end
-  local kind = options.call(moongan.file.exists, path)
-  if kind and kind ~= "file" then options.fail(name, "%s: expected a regular file", path) end
-  local file <close>, why = io.open(path, "rb")
-  if not file then options.fail(name, "%s", why) end
-  local good, result, metadata = pcall(function()
-    local size = file:seek("end")
-    file:seek("set", 0)
+-- f(file, entries, where the numbers begin) with a file whose header is good; its result, and the metadata.
+local function with_header(name, path, f)
+  return reading.file(name, path, function(file, size)
     local header, start = read_header(file, size)
-    local entries, strings = check_header(header, size - start)
-    return f(file, entries, start), strings
+    local entries, metadata = check_header(header, size - start)
+    return f(file, entries, start), metadata
   end)
-  if good then return result, metadata end
-  if type(result) ~= "table" then error(result, 0) end
-  options.fail(name, "%s: %s", path, result.message)
 end
 
 --- What a file holds, without its numbers.
 -- @return a list of { name =, type = "F32", shape = { ... } } in the order of the file, and the metadata
 function safetensors.inspect(path)
-  return with_file("mg.safetensors.inspect", path, function(_, entries)
+  return with_header("mg.safetensors.inspect", path, function(_, entries)
     local list = {}
     for i, entry in ipairs(entries) do
       list[i] = { name = entry.name, type = entry.type, shape = { table.unpack(entry.shape) } }
@@ -204,7 +192,7 @@ end
 -- refused as a whole where anything about it is wrong.
 -- @return name -> tensor, and the metadata: name -> string
 function safetensors.load(path)
-  return with_file("mg.safetensors.load", path, function(file, entries, start)
+  return with_header("mg.safetensors.load", path, function(file, entries, start)
     local tensors = {}
     for _, entry in ipairs(entries) do
       file:seek("set", start + entry.first)

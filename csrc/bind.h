@@ -100,5 +100,7 @@ void mgl_open_image(lua_State *L);
 void mgl_open_file(lua_State *L);
 void mgl_open_bytes(lua_State *L);
 void mgl_open_profile(lua_State *L);
+void mgl_open_signals(lua_State *L);
+void mgl_open_finite(lua_State *L);
 
 #endif

@@ -123,6 +123,8 @@ static int open_core(lua_State *L) {
   mgl_open_file(L);
   mgl_open_bytes(L);
   mgl_open_profile(L);
+  mgl_open_signals(L);
+  mgl_open_finite(L);
   luaL_setfuncs(L, mgl_composite_methods, 0);
   name_types(L);
   return 1;

@@ -89,7 +89,7 @@ static int construct(lua_State *L) {
 
 /* ---- forward -------------------------------------------------------------------------------- */
 
-int mgl_run(lua_State *L, int index, mg_tensor **values, int n, int depth) {
+static int run(lua_State *L, int index, mg_tensor **values, int n, int depth) {
   int attempts = 0;
   do {
     mg_layer *layer = mgl_test_layer(L, index);
@@ -102,6 +102,12 @@ int mgl_run(lua_State *L, int index, mg_tensor **values, int n, int depth) {
     if (result) return values[0] = result, 1;
   } while (mgl_collect_for_another(L, &attempts));
   return MGL_CORE_ERROR;
+}
+
+int mgl_run(lua_State *L, int index, mg_tensor **values, int n, int depth) {
+  int count = run(L, index, values, n, depth);
+  mgl_watch(L, index, values, count);
+  return count;
 }
 
 /* Raise what mgl_run left, with the place of the call in front. */

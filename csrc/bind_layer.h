@@ -40,6 +40,9 @@ int mgl_run(lua_State *L, int index, mg_tensor **values, int n, int depth);
 /* After a failure for lack of memory: collect garbage, which may hold some.  True, with the error
  * cleared, if that is worth another attempt, as it is once; *attempts starts at 0. */
 bool mgl_collect_for_another(lua_State *L, int *attempts);
+/* What mgl_run does with the results (count of them, where positive) of the layer at index: see
+ * bind_finite.c. */
+void mgl_watch(lua_State *L, int index, mg_tensor *const *values, int count);
 /* The call of a Module from Lua: any arguments, any results. */
 int mgl_module_call(lua_State *L);
 

@@ -327,6 +327,25 @@ static int layer_apply(lua_State *L) {
   return 1;
 }
 
+/* layer:named_layers(): a list of pairs { name, layer }, the layer itself ("") and all within. */
+static int layer_named_layers(lua_State *L) {
+  lua_settop(L, 1);
+  mgl_push_layers(L, "named_layers");
+  lua_newtable(L);
+  for (lua_Integer i = 1; lua_rawgeti(L, 2, i + 1) != LUA_TNIL; i += 2) {
+    const size_t length = lua_rawlen(L, -1);
+    lua_createtable(L, 2, 0);
+    lua_pushlstring(L, lua_tostring(L, -2), length > 0 ? length - 1 : 0); /* without its last dot */
+    lua_rawseti(L, -2, 1);
+    lua_rawgeti(L, 2, i);
+    lua_rawseti(L, -2, 2);
+    lua_rawseti(L, 3, i / 2 + 1);
+    lua_pop(L, 1);
+  }
+  lua_settop(L, 3);
+  return 1;
+}
+
 static int layer_children(lua_State *L) {
   lua_settop(L, 1);
   mgl_check_layer(L, 1, "children");
@@ -433,10 +452,18 @@ static int layer_clone(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg mgl_state_methods[] = {{"parameters", layer_parameters}, {"named_parameters", layer_named_parameters},
-                                      {"buffers", layer_buffers},       {"num_parameters", mgl_num_parameters},
-                                      {"zero_grad", layer_zero_grad},   {"requires_grad_", layer_requires_grad},
-                                      {"state_dict", layer_state_dict}, {"load_state_dict", layer_load_state_dict},
-                                      {"train", layer_train},           {"eval", layer_eval},
-                                      {"apply", layer_apply},           {"children", layer_children},
-                                      {"clone", layer_clone},           {NULL, NULL}};
+const luaL_Reg mgl_state_methods[] = {{"parameters", layer_parameters},
+                                      {"named_parameters", layer_named_parameters},
+                                      {"buffers", layer_buffers},
+                                      {"num_parameters", mgl_num_parameters},
+                                      {"zero_grad", layer_zero_grad},
+                                      {"requires_grad_", layer_requires_grad},
+                                      {"state_dict", layer_state_dict},
+                                      {"load_state_dict", layer_load_state_dict},
+                                      {"train", layer_train},
+                                      {"eval", layer_eval},
+                                      {"apply", layer_apply},
+                                      {"named_layers", layer_named_layers},
+                                      {"children", layer_children},
+                                      {"clone", layer_clone},
+                                      {NULL, NULL}};

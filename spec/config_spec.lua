@@ -1,8 +1,7 @@
--- Command-line options of scripts (moongan.config), progress lines and the run folder's files.
+-- Command-line options of scripts (moongan.config) and progress lines.
 
 local config = require "moongan.config"
 local progress = require "moongan.progress"
-local run = require "moongan.run"
 local helper = require "spec.helper"
 
 local rows = {
@@ -143,27 +142,5 @@ describe("progress", function()
     local text = table.concat(written)
     assert.equal(2, select(2, text:gsub("\r", "")))
     assert.equal(1, select(2, text:gsub("\n", "")))
-  end)
-end)
-
-describe("run folder", function()
-  local function read(path)
-    local file = assert(io.open(path, "rb"))
-    local text = file:read("a")
-    file:close()
-    return text
-  end
-
-  it("keeps a table that can go on", function()
-    helper.with_folder(function(folder)
-      local path = folder .. "/table.csv"
-      local rows_written = run.open_table(path, { "a", "b" }, false)
-      rows_written:row{ 1, 0.25 }
-      assert.equal("a,b\n1,0.25\n", read(path)) -- at once, not when closed
-      rows_written:close()
-      local again <close> = run.open_table(path, { "a", "b" }, true)
-      again:row{ 2, 1e-7 }
-      assert.equal("a,b\n1,0.25\n2,1e-07\n", read(path))
-    end)
   end)
 end)

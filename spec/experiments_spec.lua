@@ -20,13 +20,13 @@ for _, case in ipairs(trained) do
       scripts.run(script .. arguments, {}, function(text, status, folder)
         assert.equal(0, status, text)
         assert.truthy(text:find("here/samples.png", 1, true), text)
-        for _, file in ipairs{ "config.txt", "losses.csv", "samples.png", "samples/0000001.png" } do
+        for _, file in ipairs{ "config.json", "stats.jsonl", "samples.png", "samples/0000001.png" } do
           assert.truthy(scripts.exists(folder .. "/here/" .. file), file)
         end
         local config = scripts.read(folder .. "/here/config.txt")
         assert.truthy(config:find("\nbatch=10\n", 1, true), config)
         assert.truthy(config:find("\ngenerator.type=%w+_generator\n"), config)
-        assert.truthy(scripts.read(folder .. "/here/losses.csv"):find("\n2,"))
+        assert.truthy(scripts.read(folder .. "/here/stats.jsonl"):find('"iteration":2,', 1, true))
       end)
     end)
 
@@ -126,8 +126,7 @@ describe("an experiment", function()
     local losses = {}
     for i, settings in ipairs{ "seed=3 threads=1", "seed=3 threads=2", "seed=4" } do
       scripts.run(script .. "iterations=3 log_every=1 out=here " .. settings, {}, function(_, _, folder)
-        local text = scripts.read(folder .. "/here/losses.csv")
-        losses[i] = text:gsub(",[^,\n]*\n", "\n") -- all but the seconds
+        losses[i] = scripts.read(folder .. "/here/stats.jsonl"):gsub('"seconds":[^,}]*', "")
       end)
     end
     assert.equal(losses[1], losses[2])

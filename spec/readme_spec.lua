@@ -33,7 +33,7 @@ describe("README", function()
   end)
 
   it("shows a trainer that trains", function()
-    local ending = check_files("nine.png", "runs/mine/samples.png", "runs/mine/losses.csv")
+    local ending = check_files("nine.png", "runs/mine/samples.png", "runs/mine/stats.jsonl")
     scripts.run("code.lua", { ["code.lua"] = blocks[3] .. ending }, function(text, status)
       assert.equal(0, status, text)
       assert.truthy(text:find("100%%  4/4  D "), text)

@@ -143,18 +143,18 @@ describe("toys", function()
   end)
 
   it("say what is missing where gnuplot is not installed, and what could not be drawn", function()
-    local run = require "moongan.run"
+    local curves = require "moongan.curves"
     local execute = os.execute
     os.execute = function() return nil end -- luacheck: ignore
-    local drawn, why = run.draw("folder/picture.png", "plot x\n")
+    local drawn, why = curves.draw("folder/picture.png", "plot x\n")
     os.execute = execute -- luacheck: ignore
     assert.is_false(drawn)
     assert.equal("gnuplot is not installed (with it, picture.png shows the curves)", why)
     if not has_gnuplot then return end
     helper.with_folder(function(folder)
-      assert.is_false((run.draw(folder .. "/a.png", "this is no command\n")))
+      assert.is_false((curves.draw(folder .. "/a.png", "this is no command\n")))
       assert.is_nil(io.open(folder .. "/a.png"))
-      assert.is_nil(io.open(folder .. "/a.png.tmp"))
+      assert.is_nil(io.open(folder .. "/a.png.part"))
     end)
   end)
 end)

@@ -2,6 +2,7 @@
 -- weights of the moment: they circle around what they approach (Yazici et al. 2019).
 
 local moongan = require "moongan"
+local options = require "moongan.options"
 
 local average = {}
 
@@ -38,6 +39,21 @@ function Average:update()
   if self.count % EVERY ~= 0 then return end
   local decay = math.min(self.decay, self.count / (self.count + 10))
   moongan.no_grad(blend, self.means, self.tensors, decay ^ EVERY)
+end
+
+--- What an average depends on; the tensors are its own, not copies.
+function Average:state() return { count = self.count, means = self.means } end
+
+--- Go on where state() was taken.
+-- @error  where it is that of another network
+function Average:set_state(state)
+  if #state.means ~= #self.means then
+    options.fail("average", "expected the means of %d tensors, got %d", #self.means, #state.means)
+  end
+  self.count = state.count
+  moongan.no_grad(function()
+    for i, mean in ipairs(self.means) do mean:copy_(state.means[i]) end
+  end)
 end
 
 local function exchange(a, b)

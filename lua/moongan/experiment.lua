@@ -188,9 +188,12 @@ function experiment.build(given, settings)
     noise = config.noise, nz = config.nz, batch = config.batch, seed = config.seed, n_critic = config.n_critic,
     n_generator = config.n_generator, average = config.average, out = config.out, grid = config.grid,
     sample_every = config.sample_every, log_every = config.log_every, quiet = config.quiet,
+    schedule = config.schedule, schedule_g = config.schedule_g, schedule_d = config.schedule_d,
+    accumulate = config.accumulate, clip_grad_norm = config.clip_grad_norm, config = config,
+    checkpoint_every = config.checkpoint_every, keep_every = config.keep_every, overwrite = config.overwrite,
+    animation = config.animation, tensorboard = config.tensorboard, verbose = config.verbose,
   }
   if config.clip then config.optimizer_d.clip = nil end
-  trainer.config = config
   return trainer
 end
 
@@ -209,13 +212,6 @@ function experiment.flat(config)
   return lines
 end
 
-local function write_config(config)
-  local lines = {}
-  for i, line in ipairs(experiment.flat(config)) do lines[i] = line[1] .. "=" .. line[2] end
-  moongan.file.make_folder(config.out)
-  moongan.file.write(config.out .. "/config.txt", table.concat(lines, "\n") .. "\n")
-end
-
 --- The limits that a configuration sets to a run, as Trainer:run takes them.
 function experiment.limits(config)
   local limits = {}
@@ -232,14 +228,13 @@ end
 function experiment.train(given, settings)
   local trainer = experiment.build(given, settings)
   local config = trainer.config
-  write_config(config)
   if not config.quiet then
     print(string.format("%s on %s: %d images, threads: %d, seed: %d", config.name, trainer.data.name, #trainer.data,
       moongan.threads(), config.seed))
   end
   local result = trainer:run(experiment.limits(config))
   if not config.quiet then
-    print(string.format("%d iterations in %s.  Samples: %s/samples.png, losses: %s/losses.csv", result.iteration,
+    print(string.format("%d iterations in %s.  Samples: %s/samples.png, losses: %s/stats.jsonl", result.iteration,
       progress.duration(result.seconds), config.out, config.out))
   end
   return trainer

@@ -1,87 +1,91 @@
---- What a training run leaves behind beside its samples: losses as a table and as a curve.
+--- Run folders: what a training leaves behind, and how to take it up again.
+--
+--     config.json                the configuration as run, with seed, version, machine and threads
+--     stats.jsonl                a row of numbers every now and then, one JSON object a line
+--     log.txt                    what happened, with the time of day
+--     checkpoints/last.safetensors, best.safetensors, 0005000.safetensors
+--     samples/0000500.png, samples.png, animation.png      the same noise over training
+--     losses.png                 curves, where gnuplot is installed
+--     generator.safetensors      the generator's weights (averaged where the run averages)
+--
+-- moongan.run_folder writes them; this module reads them.
+
+local moongan = require "moongan"
+local checkpoint = require "moongan.checkpoint"
+local json = require "moongan.json"
+local options = require "moongan.options"
 
 local run = {}
 
-local Table = {}
-Table.__index = Table
-
-local function cell(value)
-  if math.type(value) == "float" then return string.format("%.9g", value) end
-  return tostring(value)
-end
-
---- A table of numbers (CSV) that grows by a row now and then, each of them flushed at once: one
--- interrupted run loses at most the row being written.
--- @param append  true: go on below the rows that are there
-function run.open_table(path, columns, append)
-  local file, message = io.open(path, append and "a" or "w")
-  if not file then error(message, 0) end
-  local self = setmetatable({ path = path, file = file }, Table)
-  if not append then self:row(columns) end
-  return self
-end
-
---- Add a row: a list of values.
-function Table:row(values)
-  local cells = {}
-  for i, value in ipairs(values) do cells[i] = cell(value) end
-  local written, why = self.file:write(table.concat(cells, ","), "\n")
-  if written then written, why = self.file:flush() end
-  if not written then error(string.format("%s: %s", self.path, why), 0) end
-end
-
-function Table:close() self.file:close() end
-Table.__close = Table.close
-
--- ---- pictures --------------------------------------------------------------------------------
-
-local function gnuplot_quote(text) return "'" .. text:gsub("'", "''") .. "'" end
-
---- Draw a picture with gnuplot.
--- @param picture   the PNG file to write
--- @param commands  gnuplot's, after its terminal and output are set
--- @param width, height  in pixels, 800 x 500 where they are not given
--- @return true, or false and why there is no picture
-function run.draw(picture, commands, width, height)
-  if not os.execute("command -v gnuplot >/dev/null 2>&1") then
-    return false, string.format("gnuplot is not installed (with it, %s shows the curves)", picture:match("[^/]*$"))
+local function check_folder(name, folder)
+  if type(folder) ~= "string" or folder == "" then
+    options.fail(name, "expected a run folder's path, got %s", options.describe(folder))
   end
-  local temporary = picture .. ".tmp"
-  local size = string.format("size %d,%d", width or 800, height or 500)
-  local gnuplot = io.popen("gnuplot 2>/dev/null", "w")
-  gnuplot:write('if (strstrt(GPVAL_TERMINALS, "pngcairo")) { set terminal pngcairo ', size,
-    " } else { set terminal png ", size, " }\nset output ", gnuplot_quote(temporary), "\n", commands)
-  if gnuplot:close() and os.rename(temporary, picture) then return true end
-  os.remove(temporary)
-  return false, "gnuplot could not draw it"
 end
 
---- Numbers as gnuplot reads them within its commands: "$NAME << EOD ...", a list of numbers a row.
-function run.data_block(name, rows)
-  local lines = { "$" .. name .. " << EOD" }
-  for i, row in ipairs(rows) do
-    local cells = {}
-    for j, value in ipairs(row) do cells[j] = cell(value) end
-    lines[i + 1] = table.concat(cells, " ")
+--- The path of a checkpoint: "last", "best", or the iteration of one that was kept.
+function run.checkpoint_path(folder, which)
+  if math.type(which) == "integer" then which = string.format("%07d", which) end
+  return string.format("%s/checkpoints/%s.safetensors", folder, which)
+end
+
+--- What config.json says: { config = (nil where networks were built by hand), seed =, version =, machine =, .. }.
+function run.about(folder)
+  local name = "mg.run.about"
+  check_folder(name, folder)
+  local path = folder .. "/config.json"
+  if moongan.file.exists(path) ~= "file" then
+    options.fail(name, "%s: expected a run folder, it has no config.json", folder)
   end
-  lines[#lines + 1] = "EOD\n"
-  return table.concat(lines, "\n")
+  local about, problem = json.try_decode(moongan.file.read(path))
+  if type(about) ~= "table" then options.fail(name, "%s: %s", path, problem or "expected an object") end
+  return about
 end
 
-local LOSSES_PLOT = [[
-set datafile separator ","
-set xlabel "iteration"
-set ylabel "loss"
-set grid
-set key top right
-plot %s every ::1 using 1:3 with lines linewidth 2 title "discriminator", \
-     "" every ::1 using 1:4 with lines linewidth 2 title "generator"
-]]
+--- The rows of stats.jsonl, a list of tables: iteration, epoch, d_loss, g_loss, seconds, metrics, ..  A last
+-- row that was being written when the process was killed is left out.
+function run.stats(folder)
+  check_folder("mg.run.stats", folder)
+  local path, rows = folder .. "/stats.jsonl", {}
+  if moongan.file.exists(path) ~= "file" then return rows end
+  for line in moongan.file.read(path):gmatch("([^\n]*)\n") do
+    local row = json.try_decode(line)
+    if type(row) == "table" and math.type(row.iteration) == "integer" then rows[#rows + 1] = row end
+  end
+  return rows
+end
 
---- Draw losses.csv of a run folder as losses.png, with gnuplot.
--- @return true, or false and why there is no picture
-function run.plot_losses(folder)
-  return run.draw(folder .. "/losses.png", LOSSES_PLOT:format(gnuplot_quote(folder .. "/losses.csv")))
+--- The state in a checkpoint of the folder (see moongan.checkpoint), or nil where there is none of that name.
+function run.load_state(folder, which)
+  local path = run.checkpoint_path(folder, which)
+  if not moongan.file.exists(path) then return nil end
+  return checkpoint.load(path)
+end
+
+local OPEN_OPTIONS = {
+  checkpoint = options.optional("string", "integer"), -- "last" (default), "best", or the iteration of one kept
+}
+
+--- Rebuild the networks of a run from its folder alone, as its checkpoint has them.
+-- @return { folder =, config =, about = (config.json), iteration =, trainer = (resumed: run goes on with it),
+--   generator = (in evaluation mode, of averaged weights where the run averages), discriminator =,
+--   sample = function(self, ...): trainer:sample }
+-- @error  where the folder is no run's, has no such checkpoint, or its networks were built by hand
+function run.open(folder, given)
+  local name = "mg.run.open"
+  check_folder(name, folder)
+  local o = options.check(name, given, OPEN_OPTIONS)
+  local about, which = run.about(folder), o.checkpoint or "last"
+  if not about.config then
+    options.fail(name, "%s: its networks were built by a script, which must resume it itself", folder)
+  end
+  local trainer = require("moongan.experiment").build(about.config, { out = folder })
+  if not trainer:resume(which) then options.fail(name, "%s: expected a file", run.checkpoint_path(folder, which)) end
+  return {
+    folder = folder, config = about.config, about = about, iteration = trainer.iteration, trainer = trainer,
+    generator = trainer:sampler(), discriminator = trainer.discriminator,
+    sample = function(_, ...) return trainer:sample(...) end,
+  }
 end
 
 return run

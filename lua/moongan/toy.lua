@@ -2,7 +2,7 @@
 
 local moongan = require "moongan"
 local config = require "moongan.config"
-local run = require "moongan.run"
+local curves = require "moongan.curves"
 
 local toy = {}
 
@@ -36,8 +36,8 @@ end
 -- there is none.
 function toy.picture(path, blocks, commands, width, height)
   local parts = {}
-  for name, rows in pairs(blocks) do parts[#parts + 1] = run.data_block(name, rows) end
-  local drawn, why = run.draw(path, table.concat(parts) .. commands, width, height)
+  for name, rows in pairs(blocks) do parts[#parts + 1] = curves.data_block(name, rows) end
+  local drawn, why = curves.draw(path, table.concat(parts) .. commands, width, height)
   print(drawn and "Picture: " .. path or "No picture: " .. why)
 end
 

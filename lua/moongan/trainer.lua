@@ -8,14 +8,20 @@
 --     trainer:run{ epochs = 20 }
 --
 -- One iteration is n_critic updates of the discriminator, each on a fresh batch, and then one of
--- the generator.
+-- the generator.  A run with `out` that was interrupted, or killed, goes on where it was:
+--
+--     trainer:resume()            -- nothing, where there is nothing to go on from
+--     trainer:run{ epochs = 20 }
 
 local moongan = require "moongan"
 local average = require "moongan.average"
+local finite = require "moongan.finite"
 local gan = require "moongan.gan"
 local options = require "moongan.options"
-local progress = require "moongan.progress"
-local run_folder = require "moongan.run"
+local run = require "moongan.run"
+local schedule = require "moongan.schedule"
+local source = require "moongan.source"
+local training = require "moongan.training"
 
 local NAME = "mg.gan.Trainer"
 
@@ -42,15 +48,32 @@ local known = {
   optimizer_d = options.optional("moongan.Optimizer"),
   lr_g = options.number(nil, 0),                     -- learning rates of the default optimizers
   lr_d = options.number(nil, 0),
+  schedule = options.optional("string", "table", "callable"),   -- of both learning rates: see moongan.schedule;
+  schedule_g = options.optional("string", "table", "callable"), -- or of one of them
+  schedule_d = options.optional("string", "table", "callable"),
+  accumulate = options.integer(1, 1),                -- batches that an update adds the gradients of
+  clip_grad_norm = options.number(nil, 0),           -- the gradients of an update have at most this norm
   average = options.number(0, 0, 0.99999),           -- samples come from an average of G's weights over
                                                      -- about 1 / (1 - average) iterations; 0: they do not
   seed = options.integer(1, 0),                      -- of the order of batches
   out = options.optional("string"),                  -- run folder; nothing is written where it is not given
-  log_every = options.integer(100, 1),               -- iterations between two rows of losses.csv
+  overwrite = false,                                 -- a run that is in `out` already may go
+  config = options.optional("table"),                -- plain data from which mg.experiment.build makes this trainer
+  log_every = options.integer(100, 1),               -- iterations between two rows of stats.jsonl
   sample_every = options.integer(500, 0),            -- iterations between two sample grids; 0: only the last
   grid = { 8, 8 },                                   -- rows and columns of a grid; conditional: rows are classes
   range = { -1, 1 },                                 -- what black and white are in G's images
+  checkpoint_every = options.integer(nil, 1),        -- iterations between two checkpoints; default: about a minute
+  keep_every = options.integer(nil, 1),              -- iterations between two checkpoints that stay
+  metrics = options.optional("table"),               -- name -> function(trainer) -> number, for the rows
+  evaluate_every = options.integer(1000, 1),         -- iterations between two calls of them
+  best = options.optional("string"),                 -- the metric by which the checkpoint "best" is chosen,
+  best_is = options.one_of("lowest", "highest"),
+  callbacks = options.optional("table"),             -- event -> function(trainer, ..): see moongan.training
+  animation = true,                                  -- of the sample grids, at the end
+  tensorboard = false,                               -- event files as well
   quiet = false,                                     -- print nothing
+  verbose = false,                                   -- print what log.txt gets
 }
 
 local Trainer = {}
@@ -93,29 +116,6 @@ local function make_noise(given, nz)
   return given
 end
 
-local function has_method(value, name)
-  local found, method = pcall(function() return value[name] end)
-  return found and method ~= nil
-end
-
--- A function that gives the next batch, and how many of them make an epoch (nil: nobody knows).
-local function make_next_batch(o)
-  local data = o.data
-  if type(data) == "function" then return data end
-  local batches = data
-  if has_method(data, "batches") then
-    batches = data:batches(o.batch, { shuffle = true, drop_last = true, seed = o.seed })
-  elseif not has_method(data, "forever") then
-    fail("option data: expected a data set, its batches or a function, got %s", options.describe(data))
-  end
-  local advance, state, step = batches:forever()
-  return function()
-    local images, labels
-    step, images, labels = advance(state, step)
-    return images, labels
-  end, #batches
-end
-
 -- What is added to the discriminator's loss: f(D, real, fake, update), a scalar tensor or nil.
 local function make_penalty(given)
   if given == nil then return nil end
@@ -127,6 +127,18 @@ local function make_optimizer(given, lr, parameters, suffix)
   if not given then return moongan.optim.Adam(parameters, { lr = lr or 2e-4, betas = { 0.5, 0.999 } }) end
   if lr then fail("option lr_%s: optimizer_%s has a learning rate of its own", suffix, suffix) end
   return given
+end
+
+-- The function that sets an optimizer's learning rates, those it has now being the ones that the schedule
+-- multiplies; nothing where there is no schedule.
+local function make_pace(optimizer, given)
+  if not given then return nil end
+  local factor, rates = schedule.new(given), {}
+  for g, group in ipairs(optimizer:param_groups()) do rates[g] = group.lr end
+  return function(iteration, total)
+    local times = factor(iteration, total)
+    for g, rate in ipairs(rates) do optimizer:set_lr(rate * times, g) end
+  end
 end
 
 local function check_grid(grid)
@@ -143,16 +155,19 @@ end
 function Trainer.new(given)
   local o = options.check(NAME, given, known)
   local self = setmetatable(o, Trainer)
+  self.given = given
   self.objective = find_objective(o.objective)
   self.noise = make_noise(o.noise, o.nz)
   self.penalty = make_penalty(o.penalty)
-  self.next_batch, self.batches_per_epoch = make_next_batch(o)
+  self.source = source.new(NAME, o.data, o.batch, o.seed)
   self.parameters_g, self.parameters_d = self.generator:parameters(), self.discriminator:parameters()
   self.optimizer_g = make_optimizer(o.optimizer_g, o.lr_g, self.parameters_g, "g")
   self.optimizer_d = make_optimizer(o.optimizer_d, o.lr_d, self.parameters_d, "d")
   if type(o.unrolled) == "number" then
     self.unrolled = gan.unrolled(o.unrolled, { optimizer = self.optimizer_d })
   end
+  self.pace_g = make_pace(self.optimizer_g, o.schedule_g or o.schedule)
+  self.pace_d = make_pace(self.optimizer_d, o.schedule_d or o.schedule)
   self.averaged = o.average > 0 and average.new(self.generator, o.average) or nil
   check_grid(o.grid)
   if o.auxiliary and not o.conditional then fail("option auxiliary: needs conditional, the number of classes") end
@@ -162,6 +177,7 @@ function Trainer.new(given)
   self.discriminator:train()
   self.fixed_noise, self.fixed_labels = self:grid_inputs()
   self.iteration, self.seconds = 0, 0
+  training.prepare(self)
   return self
 end
 
@@ -173,7 +189,7 @@ local function labels_for(self, numbers)
 end
 
 local function draw_batch(self)
-  local images, labels = self.next_batch()
+  local images, labels = self.source:next()
   if not self.conditional then return images end
   if not labels then fail("the data have no labels, which conditional = %d needs", self.conditional) end
   return images, labels_for(self, labels)
@@ -183,12 +199,6 @@ end
 local function apply(network, x, y)
   if y then return network(x, y) end
   return network(x)
-end
-
-local function check_finite(self, value, whose)
-  if value ~= value or value == math.huge or value == -math.huge then
-    fail("the %s's loss is %s in iteration %d; a lower learning rate may help", whose, value, self.iteration + 1)
-  end
 end
 
 local function clamp(parameters, limit)
@@ -232,23 +242,47 @@ local function generator_loss(self, fake, real, y)
   return sum(objective.generator(fake_score, real_score, { real = real, fake = fake }), cost)
 end
 
--- One update of the discriminator on a batch; returns the loss (a number) and the batch used.
-local function update_discriminator(self, update)
-  local real, y = draw_batch(self)
-  local fake = moongan.no_grad(apply, self.generator, self.noise(real:size(1)), y)
-  local loss = discriminator_loss(self, real, fake, y, update)
-  local value = loss:item()
-  check_finite(self, value, "discriminator")
-  self.optimizer_d:zero_grad()
-  loss:backward()
-  self.optimizer_d:step()
-  if self.clip then moongan.no_grad(clamp, self.parameters_d, self.clip) end
-  return value, real, y
+-- Stop where a loss or the norm of a gradient is not finite, and say where that began.
+local function check_finite(self, value, what, real, fake, y)
+  if value - value == 0 then return end
+  fail("%s is %s in iteration %d: %s; a lower learning rate may help", what, value, self.iteration + 1,
+    finite.explain(self, real, fake, y))
 end
 
--- One update of the generator, for as many images, of the same classes, as the batch has.
--- Gradients stop at the generator's parameters: the discriminator's get none.
-local function update_generator(self, real, y, update)
+-- A step of an optimizer along the gradients that are there.
+local function descend(self, optimizer, parameters, whose, real, fake, y)
+  if self.clip_grad_norm then
+    local norm = moongan.optim.clip_grad_norm(parameters, self.clip_grad_norm)
+    check_finite(self, norm, "the norm of the " .. whose .. "'s gradient", real, fake, y)
+  end
+  optimizer:step()
+end
+
+-- What is differentiated for one of the batches of an update, so that their gradients add up to a mean.
+local function share(self, loss) return self.accumulate == 1 and loss or loss / self.accumulate end
+
+-- One update of the discriminator; returns the loss (a number) and the batches used, { real, y }.
+local function update_discriminator(self, update)
+  local batches, total, real, fake, y = {}, 0, nil, nil, nil
+  self.optimizer_d:zero_grad()
+  for i = 1, self.accumulate do
+    real, y = draw_batch(self)
+    batches[i] = { real, y }
+    fake = moongan.no_grad(apply, self.generator, self.noise(real:size(1)), y)
+    local loss = discriminator_loss(self, real, fake, y, update)
+    local value = loss:item()
+    check_finite(self, value, "the discriminator's loss", real, fake, y)
+    share(self, loss):backward()
+    total = total + value
+  end
+  descend(self, self.optimizer_d, self.parameters_d, "discriminator", real, fake, y)
+  if self.clip then moongan.no_grad(clamp, self.parameters_d, self.clip) end
+  return total / self.accumulate, batches
+end
+
+-- The generator's loss of as many images, of the same classes, as a batch has, as a number; its gradients are
+-- added to those that are there.
+local function learn_from(self, real, y, update)
   local fake = apply(self.generator, self.noise(real:size(1)), y)
   local value, output, gradient
   if self.unrolled then
@@ -260,26 +294,40 @@ local function update_generator(self, real, y, update)
     output = generator_loss(self, fake, real, y)
     value = output:item()
   end
-  check_finite(self, value, "generator")
+  check_finite(self, value, "the generator's loss", real, fake:detach(), y)
+  share(self, output):backward{ inputs = self.parameters_g, gradient = gradient }
+  return value, fake
+end
+
+-- One update of the generator.  Gradients stop at its parameters: the discriminator's get none.
+local function update_generator(self, batches, update)
+  local total, fake = 0, nil
   self.optimizer_g:zero_grad()
-  output:backward{ inputs = self.parameters_g, gradient = gradient }
-  self.optimizer_g:step()
-  return value
+  for _, batch in ipairs(batches) do
+    local value
+    value, fake = learn_from(self, batch[1], batch[2], update)
+    total = total + value
+  end
+  local last = batches[#batches]
+  descend(self, self.optimizer_g, self.parameters_g, "generator", last[1], fake:detach(), last[2])
+  return total / #batches
 end
 
 --- One iteration.  The generator is asked for as many images, of the same classes, as the last
 -- batch had, so classes come as often as in the data.
 -- @return the discriminator's loss and the generator's, each a mean over its updates, as numbers
--- @error where a loss is not finite, before anything is changed by it
+-- @error where a loss is not finite, before a weight is changed by it
 function Trainer:step()
-  local d_sum, g_sum, real, y = 0, 0, nil, nil
+  local d_sum, g_sum, batches = 0, 0, nil
   local first = self.iteration * self.n_critic
+  if self.pace_g then self.pace_g(self.iteration, self.goal) end
+  if self.pace_d then self.pace_d(self.iteration, self.goal) end
   for i = 0, self.n_critic - 1 do
     local value
-    value, real, y = update_discriminator(self, first + i)
+    value, batches = update_discriminator(self, first + i)
     d_sum = d_sum + value
   end
-  for _ = 1, self.n_generator do g_sum = g_sum + update_generator(self, real, y, first + self.n_critic) end
+  for _ = 1, self.n_generator do g_sum = g_sum + update_generator(self, batches, first + self.n_critic) end
   if self.averaged then self.averaged:update() end
   self.iteration = self.iteration + 1
   return d_sum / self.n_critic, g_sum / self.n_generator
@@ -332,104 +380,80 @@ function Trainer:save_grid(path)
   moongan.image.save_grid(path, images, { columns = self.grid[2], range = self.range })
 end
 
--- ---- a run -----------------------------------------------------------------------------------
-
--- Sums of losses since the last row of the log.
-local Means = {}
-Means.__index = Means
-
-local function new_means() return setmetatable({ n = 0, d = 0, g = 0 }, Means) end
-
-function Means:add(d, g) self.n, self.d, self.g = self.n + 1, self.d + d, self.g + g end
-
-function Means:take()
-  local d, g = self.d / self.n, self.g / self.n
-  self.n, self.d, self.g = 0, 0, 0
-  return d, g
+--- A generator to keep: a copy in evaluation mode, of averaged weights where `average` was given.
+function Trainer:sampler()
+  if self.averaged then
+    return self.averaged:with(function() return self.generator:clone() end):eval()
+  end
+  return self.generator:clone():eval()
 end
 
-local function epoch_of(self)
-  return self.batches_per_epoch and self.iteration * self.n_critic / self.batches_per_epoch or 0
-end
+-- ---- checkpoints -----------------------------------------------------------------------------
 
-local function open_log(self)
-  if not self.out then return nil end
-  moongan.file.make_folder(self.out)
-  if self.sample_every > 0 then moongan.file.make_folder(self.out .. "/samples") end
-  local columns = { "iteration", "epoch", "d_loss", "g_loss", "seconds" }
-  return run_folder.open_table(self.out .. "/losses.csv", columns, self.iteration > 0)
-end
+-- Options that may have a state of their own, as tables or userdata with methods state and set_state.
+local STATEFUL = { "objective", "penalty", "noise" }
 
-local function save_sample(self)
-  if self.out and self.sample_every > 0 and self.iteration % self.sample_every == 0 then
-    self:save_grid(string.format("%s/samples/%07d.png", self.out, self.iteration))
+-- f(name, value) for those that have.
+local function each_stateful(self, f)
+  for _, name in ipairs(STATEFUL) do
+    local value = self[name]
+    if source.has_method(value, "state") and source.has_method(value, "set_state") then f(name, value) end
   end
 end
 
-local function finish_folder(self)
-  if not self.out then return end
-  self:save_grid(self.out .. "/samples.png")
-  local drawn, why = run_folder.plot_losses(self.out)
-  if not (drawn or self.quiet) then print("No losses.png: " .. why) end
-end
-
--- The number of the last iteration that the limits allow (nil: time alone decides).
-local function last_iteration(self, limits)
-  local last = limits.iterations and self.iteration + limits.iterations
-  if limits.epochs then
-    if not self.batches_per_epoch then fail("run: epochs need a data set; give iterations or seconds") end
-    local by_epochs = self.iteration + math.ceil(limits.epochs * self.batches_per_epoch / self.n_critic)
-    last = math.min(last or by_epochs, by_epochs)
-  end
-  return last
-end
-
-local function new_report(self, last, seconds)
-  if self.quiet then return nil end
-  return progress.new{
-    total = last, from = self.iteration, seconds = seconds, clock = moongan.clock, terminal = progress.is_terminal(),
+--- All that the rest of the training depends on, as nested tables of plain values and tensors (the networks'
+-- own, not copies): what checkpoints hold.  Times are not among it.
+function Trainer:state_dict()
+  local state = {
+    iteration = self.iteration, began = self.began, precision = moongan.precision,
+    generator = self.generator:state_dict(), discriminator = self.discriminator:state_dict(),
+    optimizer_g = self.optimizer_g:state_dict(), optimizer_d = self.optimizer_d:state_dict(),
+    average = self.averaged and self.averaged:state(),
+    random = moongan.get_rng_state(), data = self.source:state(),
+    fixed_noise = self.fixed_noise, fixed_labels = self.fixed_labels,
+    means = self.means, best = self.best_so_far, own = {},
   }
+  each_stateful(self, function(name, value) state.own[name] = value:state() end)
+  return state
 end
 
---- Train until the first of the limits given is reached, then write the last sample grid and the
--- picture of the losses.  May be called again to go on.
--- With `out`, the folder gets losses.csv (iteration, epoch, the mean of both losses since the row
--- above, seconds of training), losses.png, samples.png and samples/ITERATION.png.
--- @param limits  iterations, epochs (passes over the data), seconds; at least one
--- @return a table: iteration, seconds, d_loss and g_loss (means over the last rows of the log)
-function Trainer:run(limits)
-  limits = options.check("mg.gan.Trainer.run", limits, {
-    iterations = options.integer(nil, 0), epochs = options.number(nil, 0), seconds = options.number(nil, 0),
-  })
-  local last = last_iteration(self, limits)
-  if not (last or limits.seconds) then fail("run: expected iterations, epochs or seconds, got none of them") end
-  local log <close> = open_log(self)
-  local report = new_report(self, last, limits.seconds)
-  local clock, logged, shown = moongan.clock, new_means(), new_means()
-  local began = clock()
-  local before, d_mean, g_mean = self.seconds, nil, nil
-  local function write_row()
-    d_mean, g_mean = logged:take()
-    if log then log:row{ self.iteration, epoch_of(self), d_mean, g_mean, self.seconds } end
+--- Go on from a state.
+-- @error where it is that of other networks, other data, or the other precision
+function Trainer:load_state_dict(state)
+  if state.precision ~= moongan.precision then
+    fail("load_state_dict: expected a state of %d bits, got one of %s (MOONGAN_PRECISION chooses)", moongan.precision,
+      state.precision)
   end
-  local function note()
-    if shown.n == 0 then return "" end
-    return string.format("D %.4f  G %.4f", shown:take())
+  if (state.average ~= nil) ~= (self.averaged ~= nil) then
+    fail("load_state_dict: expected a state %s averaged weights", self.averaged and "with" or "without")
   end
-  save_sample(self)
-  while not (last and self.iteration >= last) and not (limits.seconds and clock() - began >= limits.seconds) do
-    local d_loss, g_loss = self:step()
-    self.seconds = before + clock() - began
-    logged:add(d_loss, g_loss)
-    shown:add(d_loss, g_loss)
-    if self.iteration % self.log_every == 0 then write_row() end
-    save_sample(self)
-    if report and report:due() then report:show(self.iteration, note()) end
-  end
-  if logged.n > 0 then write_row() end
-  if report then report:finish(self.iteration, note()) end
-  finish_folder(self)
-  return { iteration = self.iteration, seconds = self.seconds, d_loss = d_mean, g_loss = g_mean }
+  self.generator:load_state_dict(state.generator)
+  self.discriminator:load_state_dict(state.discriminator)
+  self.optimizer_g:load_state_dict(state.optimizer_g)
+  self.optimizer_d:load_state_dict(state.optimizer_d)
+  if self.averaged then self.averaged:set_state(state.average) end
+  each_stateful(self, function(name, value) value:set_state(state.own[name]) end)
+  self.source:set_state(state.data)
+  self.fixed_noise, self.fixed_labels = state.fixed_noise, state.fixed_labels
+  self.iteration, self.began = state.iteration, state.began
+  self.means, self.best_so_far = state.means, state.best
+  moongan.set_rng_state(state.random)
 end
+
+--- Take up the run in `out` where one of its checkpoints left it: what comes after has the same bits as if
+-- nothing had happened, and the limits of the next `run` count from where the interrupted one began.
+-- @param which  "last" (the default), "best", or the iteration of a checkpoint that was kept
+-- @return the iteration, or nil where there is no such checkpoint
+function Trainer:resume(which)
+  if not self.out then fail("resume: expected the option out, the run folder, got nil") end
+  local state = run.load_state(self.out, which or "last")
+  if not state then return nil end
+  self:load_state_dict(state)
+  self.resumed = true
+  return self.iteration
+end
+
+--- Train until the first of the limits is reached: see moongan.training.
+function Trainer:run(limits) return training.run(self, limits) end
 
 return Trainer

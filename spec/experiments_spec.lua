@@ -23,9 +23,9 @@ for _, case in ipairs(trained) do
         for _, file in ipairs{ "config.json", "stats.jsonl", "samples.png", "samples/0000001.png" } do
           assert.truthy(scripts.exists(folder .. "/here/" .. file), file)
         end
-        local config = scripts.read(folder .. "/here/config.txt")
-        assert.truthy(config:find("\nbatch=10\n", 1, true), config)
-        assert.truthy(config:find("\ngenerator.type=%w+_generator\n"), config)
+        local config = mg.run.about(folder .. "/here").config
+        assert.equal(10, config.batch)
+        assert.truthy(config.generator.type:find("%w+_generator$"))
         assert.truthy(scripts.read(folder .. "/here/stats.jsonl"):find('"iteration":2,', 1, true))
       end)
     end)

@@ -28,7 +28,8 @@ local lazy = {
   loss = true,
   models = true,
   npy = true,
-  profile = true, run = true,
+  profile = true,
+  run = true,
   safetensors = true,
 }
 for name in pairs(lazy) do moongan[name] = nil end

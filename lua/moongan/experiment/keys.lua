@@ -11,7 +11,7 @@ local keys = {
   { "clip", options.number(nil, 0), "bound of the discriminator's weights" },
   { "clip_grad_norm", options.number(nil, 0), "bound of the norm of an update's gradients" },
   { "accumulate", options.integer(1, 1), "batches that an update adds the gradients of" },
-  { "schedule", options.optional("string", "table"), "of both learning rates: constant, linear, cosine, step, or a table" },
+  { "schedule", options.optional("string", "table"), "of learning rates: constant, linear, cosine, step, or a table" },
   { "schedule_g", options.optional("string", "table"), "of the generator's" },
   { "schedule_d", options.optional("string", "table"), "of the discriminator's" },
   { "unrolled", options.integer(nil, 1), "steps of the discriminator that the generator looks ahead" },

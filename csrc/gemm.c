@@ -69,46 +69,81 @@ static void by_blas(const mg_product *p) {
 /* ---- through the kernels for few rows ---------------------------------------------------------- */
 
 #define PANEL_VECTORS 3
-#define FEW_ROWS 192  /* more of them are worth a BLAS's packing */
+#define FEW_ROWS 384  /* more of them are worth a BLAS's packing */
 #define ROW_BLOCK 256 /* rows of a task where there are many (a is transposed) */
 #define DOT_BLOCK 48  /* columns of a task */
 
 typedef struct panel_job {
   const mg_product *p;
-  int64_t panel, panels, pack_size; /* columns of a panel; how many; scratch of one thread */
+  int64_t vectors, panels; /* of the result's columns */
+  int64_t share;           /* panels of one thread, if all are equally fast */
+  int64_t pack_size;       /* numbers of one thread's scratch */
   real *scratch;
 } panel_job;
+
+/* An even number of panels, so that two threads share them, that differ by a vector at most. */
+static int64_t count_panels(int64_t vectors) {
+  int64_t panels = (vectors + PANEL_VECTORS - 1) / PANEL_VECTORS;
+  return MG_MIN((panels + 1) / 2 * 2, vectors);
+}
+
+/* Where panel number `index` begins, in vectors. */
+static int64_t panel_start(const panel_job *job, int64_t index) {
+  return index * (job->vectors / job->panels) + MG_MIN(index, job->vectors % job->panels);
+}
+
+/* m rows by way of a buffer, where a panel is wider than what is left of c. */
+static void narrow_panel(int64_t m, int64_t columns, int64_t width, int64_t k, const real *a, int64_t row_a,
+                         int64_t step_a, const real *panel, const real *bias, bool add, real *c, int64_t ldc) {
+  real rows[8 * PANEL_VECTORS * 16];
+  for (int64_t i = 0; i < m; i += 8) {
+    int64_t count = MG_MIN(8, m - i);
+    mg_kernel->gemm_panel(count, width, k, a + i * row_a, row_a, step_a, panel, width, NULL, NULL, false, rows, width,
+                          NULL);
+    for (int64_t r = 0; r < count; r++)
+      for (int64_t j = 0; j < columns; j++) {
+        real *to = c + (i + r) * ldc + j;
+        *to = rows[r * width + j] + (bias ? bias[j] : add ? *to : 0);
+      }
+  }
+}
 
 static void panel_task(void *argument, int64_t index) {
   const panel_job *job = argument;
   const mg_product *p = job->p;
-  int64_t j = index % job->panels * job->panel, i = index / job->panels * ROW_BLOCK;
-  int64_t whole = p->n / mg_kernel->gemm_width() * mg_kernel->gemm_width();
-  int64_t row_a = p->trans_a ? 1 : p->lda, step_a = p->trans_a ? p->lda : 1;
-  mg_kernel->gemm_panel(MG_MIN(ROW_BLOCK, p->m - i), MG_MIN(job->panel, whole - j), p->k, p->a + i * row_a, row_a,
-                        step_a, p->b + j, p->ldb, p->bias ? p->bias + j : NULL, p->add, p->c + i * p->ldc + j, p->ldc,
-                        job->scratch + mg_worker() * job->pack_size);
+  int64_t lanes = mg_kernel->gemm_width(), threads = mg_threads(), i = index / (threads * job->share) * ROW_BLOCK;
+  /* Threads work far from each other: neighbours would write to neighbouring lines of cache. */
+  int64_t panel = index % threads * job->share + index / threads % job->share;
+  if (panel >= job->panels) return;
+  int64_t j = panel_start(job, panel) * lanes, width = panel_start(job, panel + 1) * lanes - j;
+  int64_t row_a = p->trans_a ? 1 : p->lda, step_a = p->trans_a ? p->lda : 1, m = MG_MIN(ROW_BLOCK, p->m - i);
+  const real *a = p->a + i * row_a, *b = p->b + j, *bias = p->bias ? p->bias + j : NULL;
+  real *c = p->c + i * p->ldc + j, *pack = job->scratch + mg_worker() * job->pack_size;
+  if (j + width > p->n) {
+    int64_t columns = p->n - j;
+    for (int64_t l = 0; l < p->k; l++) {
+      memcpy(pack + l * width, b + l * p->ldb, (size_t)columns * sizeof(real));
+      memset(pack + l * width + columns, 0, (size_t)(width - columns) * sizeof(real));
+    }
+    narrow_panel(m, columns, width, p->k, a, row_a, step_a, pack, bias, p->add, c, p->ldc);
+    return;
+  }
+  /* The next panel is likely to be this thread's too. */
+  const real *ahead = j + width + PANEL_VECTORS * lanes <= p->n ? b + width : NULL;
+  mg_kernel->gemm_panel(m, width, p->k, a, row_a, step_a, b, p->ldb, ahead, bias, p->add, c, p->ldc, pack);
 }
 
-/* Panels of whole vectors; the columns left over are BLAS's. */
 static bool by_panels(const mg_product *p) {
-  int64_t width = mg_kernel->gemm_width(), whole = p->n / width * width;
-  panel_job job = {.p = p, .panel = PANEL_VECTORS * width};
-  job.panels = (whole + job.panel - 1) / job.panel;
-  job.pack_size = p->k * job.panel;
+  int64_t lanes = mg_kernel->gemm_width();
+  panel_job job = {.p = p, .vectors = (p->n + lanes - 1) / lanes};
+  job.panels = count_panels(job.vectors);
+  job.share = (job.panels + mg_threads() - 1) / mg_threads();
+  job.pack_size = p->k * PANEL_VECTORS * lanes;
   size_t capacity;
   job.scratch = mg_scratch_get((size_t)(mg_threads() * job.pack_size) * sizeof(real), &capacity);
   if (!job.scratch) return false;
-  mg_parallel(job.panels * ((p->m + ROW_BLOCK - 1) / ROW_BLOCK), panel_task, &job);
+  mg_parallel(mg_threads() * job.share * ((p->m + ROW_BLOCK - 1) / ROW_BLOCK), panel_task, &job);
   mg_scratch_put(job.scratch, capacity);
-  if (whole < p->n) {
-    mg_product rest = *p;
-    rest.n -= whole;
-    rest.b += whole;
-    rest.c += whole;
-    if (p->bias) rest.bias += whole;
-    by_blas(&rest);
-  }
   return true;
 }
 
@@ -173,21 +208,6 @@ void mg_pack(const mg_packed *to, int64_t first, int64_t count, bool transposed,
   }
 }
 
-/* A panel that is wider than what is left of c: by way of a few rows of full width. */
-static void narrow_panel(int64_t m, int64_t columns, int64_t width, int64_t k, const real *a, int64_t lda,
-                         const real *panel, const real *bias, bool add, real *c, int64_t ldc) {
-  real rows[8 * PANEL_VECTORS * 16];
-  for (int64_t i = 0; i < m; i += 8) {
-    int64_t count = MG_MIN(8, m - i);
-    mg_kernel->gemm_panel(count, width, k, a + i * lda, lda, 1, panel, width, NULL, false, rows, width, NULL);
-    for (int64_t r = 0; r < count; r++)
-      for (int64_t j = 0; j < columns; j++) {
-        real *to = c + (i + r) * ldc + j;
-        *to = rows[r * width + j] + (bias ? bias[j] : add ? *to : 0);
-      }
-  }
-}
-
 void mg_gemm_packed(int64_t m, const real *a, int64_t lda, const mg_packed *b, const real *bias, bool add, real *c,
                     int64_t ldc) {
   if (!mg_kernel->gemm_width()) {
@@ -199,9 +219,9 @@ void mg_gemm_packed(int64_t m, const real *a, int64_t lda, const mg_packed *b, c
     int64_t width = padded(b->n, j), columns = MG_MIN(width, b->n - j);
     const real *panel = b->panels + j * b->k, *start = bias ? bias + j : NULL;
     if (columns < width)
-      narrow_panel(m, columns, width, b->k, a, lda, panel, start, add, c + j, ldc);
+      narrow_panel(m, columns, width, b->k, a, lda, 1, panel, start, add, c + j, ldc);
     else
-      mg_kernel->gemm_panel(m, width, b->k, a, lda, 1, panel, width, start, add, c + j, ldc, NULL);
+      mg_kernel->gemm_panel(m, width, b->k, a, lda, 1, panel, width, NULL, start, add, c + j, ldc, NULL);
   }
 }
 
@@ -224,7 +244,7 @@ void mg_gemm_transposed(int64_t m, int64_t n, int64_t k, const real *a, int64_t 
                         bool add, real *c, int64_t ldc, real *scratch) {
   int64_t width = mg_kernel->gemm_width(), whole = width ? n / width * width : 0;
   for (int64_t j = 0; j < whole; j += PANEL_VECTORS * width)
-    mg_kernel->gemm_panel(m, MG_MIN(PANEL_VECTORS * width, whole - j), k, a, 1, lda, b + j, ldb, NULL, add, c + j, ldc,
-                          scratch);
+    mg_kernel->gemm_panel(m, MG_MIN(PANEL_VECTORS * width, whole - j), k, a, 1, lda, b + j, ldb, NULL, NULL, add, c + j,
+                          ldc, scratch);
   if (whole < n) blas(true, false, m, n - whole, k, a, lda, b + whole, ldb, add ? 1 : 0, c + whole, ldc);
 }

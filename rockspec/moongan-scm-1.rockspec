@@ -169,6 +169,7 @@ build = {
     ["moongan.sandbox"] = "lua/moongan/sandbox.lua",
     ["moongan.schedule"] = "lua/moongan/schedule.lua",
     ["moongan.source"] = "lua/moongan/source.lua",
+    ["moongan.torch"] = "lua/moongan/torch.lua",
     ["moongan.toy"] = "lua/moongan/toy.lua",
     ["moongan.trainer"] = "lua/moongan/trainer.lua",
     ["moongan.training"] = "lua/moongan/training.lua",

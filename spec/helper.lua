@@ -298,6 +298,12 @@ function helper.lua_command(code)
     helper.interpreter(), quote(code))
 end
 
+--- Run a Lua file with arguments (as the shell reads them) in an interpreter of its own; returns its output and status.
+function helper.run_file(path, arguments)
+  return helper.run(string.format("LUA_PATH=%s LUA_CPATH=%s %s %s %s", quote(package.path), quote(package.cpath),
+    helper.interpreter(), path, arguments))
+end
+
 --- Run Lua code in an interpreter of its own, with further environment variables ("NAME=value
 -- NAME=value") where given; returns its output and status.
 function helper.run_lua(code, environment)

@@ -31,6 +31,7 @@ local lazy = {
   profile = true,
   run = true,
   safetensors = true,
+  torch = true,
 }
 for name in pairs(lazy) do moongan[name] = nil end
 

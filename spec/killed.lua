@@ -15,8 +15,11 @@ local o = config.parse(arg, {
   { "every", 5, "iterations between two checkpoints" },
   { "data", "set", "where batches come from", choices = { "set", "function" } },
   { "nan", 0, "iteration in which the data are not finite; 0: none" },
-  { "pause", 0.0, "seconds that each iteration waits" },
+  { "signal", "", "sent to the process itself,", choices = { "", "INT", "TERM", "HUP" } },
+  { "at", 13, "after this iteration" },
+  { "times", 1, "so often" },
   { "quiet", true, "print nothing" },
+  { "tensorboard", false, "event files" },
 })
 mg.set_threads(o.threads)
 mg.manual_seed(3)
@@ -58,14 +61,15 @@ local trainer = mg.gan.Trainer{
   unrolled = 1, average = 0.9, schedule = { "cosine", warmup = 10 },
   optimizer_g = optim.Adam(G:parameters(), { lr = 2e-3, betas = { 0.5, 0.9 } }),
   optimizer_d = optim.SGD(D:parameters(), { lr = 1e-2, momentum = 0.5 }),
-  out = o.out, quiet = o.quiet, log_every = 7, sample_every = 10, checkpoint_every = o.every, keep_every = 20,
+  out = o.out, quiet = o.quiet, tensorboard = o.tensorboard,
+  log_every = 7, sample_every = 10, checkpoint_every = o.every, keep_every = 20,
   metrics = {
     spread = function(trainer) return trainer:sample(16):std():item() end,
   },
   evaluate_every = 6, best = "spread", best_is = "highest",
-  callbacks = { iteration = function()
-    local till = mg.clock() + o.pause
-    while mg.clock() < till do end -- luacheck: ignore
+  callbacks = { iteration = function(self)
+    if o.signal == "" or self.iteration ~= o.at then return end
+    for _ = 1, o.times do io.popen("kill -" .. o.signal .. " $PPID"):close() end
   end },
 }
 trainer:resume()

@@ -34,9 +34,9 @@ local function examine(network, whose, x, y)
   local parts = {}
   if layer then parts[1] = layer_text(network, layer, whose) .. " gave the first number that is not finite" end
   if parameter then
-    parts[#parts + 1] = string.format("the %s's parameter %s is not finite since the last update", whose, parameter)
+    parts[#parts + 1] = string.format("the %s's parameter %s is not finite since its last update", whose, parameter)
   end
-  return table.concat(parts, "; ")
+  return table.concat(parts, "; ") .. "; a lower learning rate may help"
 end
 
 --- Why a loss is not finite.

@@ -56,8 +56,9 @@ end
 --- Open a trainer's run folder.
 -- @param path
 -- @param o  iteration: of the checkpoint with which the run goes on, nil where it begins; overwrite: whether a
---   run that is there may go; about: function that gives what config.json is to say; say: function(text) for
---   what is worth printing in verbose mode
+--   run that is there may go; about: function that gives what config.json is to say; tensorboard: whether to
+--   write event files; say: function(text) for what is worth printing in verbose mode
+-- @return a folder; closing it (as a <close> variable) writes what is left
 -- @error  where the folder holds another run and overwrite is off, or cannot be written
 function run_folder.open(path, o)
   local last = run.checkpoint_path(path, "last")
@@ -74,6 +75,12 @@ function run_folder.open(path, o)
     moongan.file.write(path .. "/config.json", json.encode(o.about(), { indent = 2 }) .. "\n")
   end
   self.seconds = cut_stats(path, o.iteration or 0)
+  if o.tensorboard then
+    self.events = moongan.events.open(path, { from = o.iteration and o.iteration + 1 })
+    if not o.iteration then
+      self.events:text("config", 0, "```\n" .. json.encode(o.about(), { indent = 2 }) .. "\n```")
+    end
+  end
   return self
 end
 
@@ -87,7 +94,25 @@ function Folder:log(...)
 end
 
 --- Add a row to stats.jsonl.
-function Folder:row(row) moongan.file.append(self.path .. "/stats.jsonl", json.encode(row) .. "\n") end
+function Folder:row(row)
+  moongan.file.append(self.path .. "/stats.jsonl", json.encode(row) .. "\n")
+  if not self.events or row.partial then return end
+  for _, name in ipairs(options.names(row)) do
+    if name ~= "iteration" then self.events:scalar(name, row.iteration, row[name]) end
+  end
+  self.events:flush()
+end
+
+--- Keep a sample grid, a picture (H, W, C).
+function Folder:sample(iteration, picture, range)
+  moongan.image.save(string.format("%s/samples/%07d.png", self.path, iteration), picture, { range = range })
+  if self.events then self.events:image("samples", iteration, picture, { range = range }) end
+end
+
+function Folder:__close()
+  if self.events then self.events:close() end
+  self.events = nil
+end
 
 -- ---- checkpoints -----------------------------------------------------------------------------
 
@@ -100,23 +125,21 @@ function Folder:save(state, names)
   end
   -- What the checkpoint relies on is on the disk before it is.
   moongan.file.append(self.path .. "/stats.jsonl", "", true)
+  if self.events then self.events:flush() end
   for _, name in ipairs(names) do
     checkpoint.save(run.checkpoint_path(self.path, name), state)
+    if name == "last" then self.saved = state.iteration end
     self:log("iteration %d: saved checkpoint %s", state.iteration, name)
   end
-  self.saved = state.iteration
 end
 
 --- Where the run could be taken up, as a text for messages.
 function Folder:where_saved()
-  if self.saved then return string.format("the checkpoint of iteration %d is kept", self.saved) end
+  if self.saved then return string.format("the checkpoint of iteration %d is there to resume from", self.saved) end
   return "there is no checkpoint yet"
 end
 
 -- ---- pictures --------------------------------------------------------------------------------
-
---- The path of the sample grid of an iteration.
-function Folder:sample_path(iteration) return string.format("%s/samples/%07d.png", self.path, iteration) end
 
 local MAX_FRAMES = 200 -- of an animation
 

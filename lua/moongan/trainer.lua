@@ -245,7 +245,7 @@ end
 -- Stop where a loss or the norm of a gradient is not finite, and say where that began.
 local function check_finite(self, value, what, real, fake, y)
   if value - value == 0 then return end
-  fail("%s is %s in iteration %d: %s; a lower learning rate may help", what, value, self.iteration + 1,
+  fail("%s is %s in iteration %d: %s", what, value, self.iteration + 1,
     finite.explain(self, real, fake, y))
 end
 
@@ -374,11 +374,14 @@ function Trainer:sample(noise, labels)
   return generate(self, noise, y)
 end
 
---- Write the sample grid, always of the same noise, as a PNG file.
-function Trainer:save_grid(path)
+--- The sample grid, always of the same noise, as one picture (H, W, C).
+function Trainer:grid_picture()
   local images = self:sample(self.fixed_noise, self.fixed_labels)
-  moongan.image.save_grid(path, images, { columns = self.grid[2], range = self.range })
+  return moongan.image.grid(images, { columns = self.grid[2], range = self.range })
 end
+
+--- Write it as a PNG file.
+function Trainer:save_grid(path) moongan.image.save(path, self:grid_picture(), { range = self.range }) end
 
 --- A generator to keep: a copy in evaluation mode, of averaged weights where `average` was given.
 function Trainer:sampler()
@@ -427,10 +430,10 @@ function Trainer:load_state_dict(state)
   if (state.average ~= nil) ~= (self.averaged ~= nil) then
     fail("load_state_dict: expected a state %s averaged weights", self.averaged and "with" or "without")
   end
-  self.generator:load_state_dict(state.generator)
-  self.discriminator:load_state_dict(state.discriminator)
-  self.optimizer_g:load_state_dict(state.optimizer_g)
-  self.optimizer_d:load_state_dict(state.optimizer_d)
+  for _, part in ipairs{ "generator", "discriminator", "optimizer_g", "optimizer_d" } do
+    local good, message = pcall(self[part].load_state_dict, self[part], state[part])
+    if not good then fail("load_state_dict: %s: %s", part, message) end
+  end
   if self.averaged then self.averaged:set_state(state.average) end
   each_stateful(self, function(name, value) value:set_state(state.own[name]) end)
   self.source:set_state(state.data)

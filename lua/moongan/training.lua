@@ -148,7 +148,7 @@ end
 function Session:sample()
   local trainer = self.trainer
   if not self.folder or trainer.sample_every == 0 or trainer.iteration % trainer.sample_every ~= 0 then return end
-  trainer:save_grid(self.folder:sample_path(trainer.iteration))
+  self.folder:sample(trainer.iteration, trainer:grid_picture(), trainer.range)
 end
 
 function Session:save(names)
@@ -173,9 +173,9 @@ end
 
 function Session:note()
   local shown = self.shown
-  if shown.n == 0 then return "" end
+  if shown.n > 0 then self.last_note = string.format("D %.4f  G %.4f", shown.d / shown.n, shown.g / shown.n) end
   self.shown = new_means()
-  return string.format("D %.4f  G %.4f", shown.d / shown.n, shown.g / shown.n)
+  return self.last_note or ""
 end
 
 local function add(means, d, g) means.n, means.d, means.g = means.n + 1, means.d + d, means.g + g end
@@ -208,12 +208,12 @@ function Session:loop(goal, seconds, signals)
 end
 
 -- Pictures and weights to look at, after the checkpoint.  They are not needed to go on.
-function Session:leave(animation)
+function Session:leave()
   local trainer, folder = self.trainer, self.folder
   trainer:save_grid(folder.path .. "/samples.png")
   moongan.safetensors.save(folder.path .. "/generator.safetensors", trainer:sampler():state_dict(),
     { format = "moongan generator", iteration = tostring(trainer.iteration) })
-  local drawn, why = folder:draw(animation)
+  local drawn, why = folder:draw(trainer.animation)
   if not (drawn or trainer.quiet) then print("No losses.png: " .. why) end
 end
 
@@ -253,7 +253,7 @@ function Session:finish(why)
   if why ~= "done" and why ~= "time" and why ~= "stopped" and not trainer.quiet then
     print(interrupted_text(trainer))
   end
-  if self.folder then self:leave(trainer.animation and why == "done") end
+  if self.folder then self:leave() end
   local last = self.last or {}
   local result = {
     iteration = trainer.iteration, seconds = trainer.seconds, d_loss = last.d_loss, g_loss = last.g_loss, ended = why,
@@ -303,16 +303,17 @@ end
 
 local function open_folder(session)
   local trainer = session.trainer
-  if not trainer.out then return end
+  if not trainer.out then return nil end
   session.folder = run_folder.open(trainer.out, {
     iteration = (trainer.resumed or trainer.owns_out) and trainer.iteration or nil, overwrite = trainer.overwrite,
-    about = function() return about(trainer) end,
+    about = function() return about(trainer) end, tensorboard = trainer.tensorboard,
     say = function(text) if trainer.verbose and not trainer.quiet then print(text) end end,
   })
   trainer.owns_out = true
   if trainer.resumed then trainer.seconds = session.folder.seconds end
   session:log("iteration %d: %s, threads: %d, %d bits", trainer.iteration, trainer.resumed and "resumed" or "begun",
     moongan.threads(), moongan.precision)
+  return session.folder
 end
 
 local function new_report(trainer, seconds)
@@ -351,7 +352,7 @@ function training.run(trainer, limits)
   do
     local signals <close> = moongan.signal.catch()
     local session = setmetatable({ trainer = trainer, shown = new_means() }, Session)
-    open_folder(session)
+    local folder <close> = open_folder(session) -- luacheck: ignore
     trainer.resumed = false
     session.started, session.saved_at, session.seconds_before = moongan.clock(), moongan.clock(), trainer.seconds
     session.report = new_report(trainer, limits.seconds)

@@ -4,8 +4,8 @@ local helper = require "spec.helper"
 local mg = require "moongan"
 local models, optim = mg.models, mg.optim
 
--- Iterations of a trainer, garbage collected at times of our own, so that its amount is the same
--- each time.
+-- What four iterations of a trainer ask for; garbage is collected at times of our own, so that its
+-- amount is the same each time.
 local function requests_of(settings)
   local trainer = mg.gan.Trainer(settings)
   local function iterate(count)
@@ -14,9 +14,11 @@ local function requests_of(settings)
       helper.collect()
     end
   end
+  collectgarbage("stop")
   iterate(3)
   local before = mg.memory().system_requests
   iterate(4)
+  collectgarbage("restart")
   return mg.memory().system_requests - before
 end
 

@@ -3,8 +3,8 @@
 #include "elementwise.h"
 #include "profile.h"
 
-/* self = kernel(self, operand), the operand a number or a tensor that broadcasts to self. */
-static int change(lua_State *L, const char *name, mg_binary_kernel *kernel) {
+/* self = kernel(self, operand, p), the operand a number or a tensor that broadcasts to self. */
+static int change(lua_State *L, const char *name, mg_binary_kernel *kernel, double p) {
   mg_tensor *self = mgl_check_tensor(L, 1, name, "self");
   size_t mark = mg_pool_mark();
   mg_tensor *operand =
@@ -24,7 +24,7 @@ static int change(lua_State *L, const char *name, mg_binary_kernel *kernel) {
   if (!mg_error() && operand->storage == self->storage && !same) operand = mg_copy(operand);
   mg_profile_mark begun = mg_profile_begin();
   if (!mg_error() && mg_inplace_allowed(self, name)) {
-    mg_run_binary(kernel, self, operand, self, 0, 0);
+    mg_run_binary(kernel, self, operand, self, p, 0);
     mg_profile_end(begun, name, 0, (double)(2 * self->numel + operand->numel) * sizeof(real));
   }
   mgl_check(L, mark);
@@ -37,21 +37,27 @@ static void second(int64_t n, const real *a, int64_t step_a, const real *b, int6
   for (int64_t i = 0; i < n; i++) y[i] = b[i * step_b];
 }
 
-static int add_(lua_State *L) { return change(L, "add_", mg_kernel->add); }
-static int sub_(lua_State *L) { return change(L, "sub_", mg_kernel->sub); }
-static int mul_(lua_State *L) { return change(L, "mul_", mg_kernel->mul); }
-static int div_(lua_State *L) { return change(L, "div_", mg_kernel->div); }
-static int copy_(lua_State *L) { return change(L, "copy_", second); }
+static int add_(lua_State *L) { return change(L, "add_", mg_kernel->add, 0); }
+static int sub_(lua_State *L) { return change(L, "sub_", mg_kernel->sub, 0); }
+static int mul_(lua_State *L) { return change(L, "mul_", mg_kernel->mul, 0); }
+static int div_(lua_State *L) { return change(L, "div_", mg_kernel->div, 0); }
+static int copy_(lua_State *L) { return change(L, "copy_", second, 0); }
 
 static int fill_(lua_State *L) {
   mgl_check_number(L, 2, "fill_", "value");
-  return change(L, "fill_", second);
+  return change(L, "fill_", second, 0);
 }
 
 static int zero_(lua_State *L) {
   lua_settop(L, 1);
   lua_pushinteger(L, 0);
-  return change(L, "zero_", second);
+  return change(L, "zero_", second, 0);
+}
+
+/* self += weight (operand - self) */
+static int lerp_(lua_State *L) {
+  double weight = mgl_check_number(L, 3, "lerp_", "weight");
+  return change(L, "lerp_", mg_kernel->lerp, weight);
 }
 
 static int clamp_(lua_State *L) {
@@ -70,6 +76,6 @@ static int clamp_(lua_State *L) {
 }
 
 const luaL_Reg mgl_inplace_methods[] = {
-    {"add_", add_},   {"sub_", sub_},   {"mul_", mul_},     {"div_", div_}, {"copy_", copy_},
-    {"fill_", fill_}, {"zero_", zero_}, {"clamp_", clamp_}, {NULL, NULL},
+    {"add_", add_},   {"sub_", sub_},   {"mul_", mul_},     {"div_", div_},   {"copy_", copy_},
+    {"fill_", fill_}, {"zero_", zero_}, {"clamp_", clamp_}, {"lerp_", lerp_}, {NULL, NULL},
 };

@@ -29,7 +29,7 @@ function average.new(network, decay)
 end
 
 local function blend(means, tensors, keep)
-  for i, mean in ipairs(means) do mean:mul_(keep):add_(tensors[i] * (1 - keep)) end
+  for i, mean in ipairs(means) do mean:lerp_(tensors[i], 1 - keep) end
 end
 
 --- To be called after each iteration.  The first ones count more, so that the beginning is soon

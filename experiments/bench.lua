@@ -1,13 +1,17 @@
 --- Time one training iteration of each reference model.
 --
 -- Usage: lua5.4 experiments/bench.lua [--threads 2] [--seconds 3] [CONFIG ...]
+--        lua5.4 experiments/bench.lua [--threads 2] [--seconds 0.2] micro [GROUP ...]
 --
 -- Prints one JSON object a line: config, engine, threads, ms_per_iteration (median over 5 blocks),
 -- ms_min, iterations, gflop (what the matrix products of an iteration need) and peak_rss_mb; for
 -- the config sgemm: config, threads, gflops.  Data are random tensors already in memory, so only
--- training is timed.
+-- training is timed.  `micro` times kernels: see bench/micro.lua.
 
 local mg = require "moongan"
+
+local here = arg[0]:match("^(.*/)") or ""
+local measure = dofile(here .. "bench/measure.lua")
 local models, optim = mg.models, mg.optim
 
 -- ---- work, in multiply-adds x 2 ----------------------------------------------------------------
@@ -185,45 +189,17 @@ local order = {
 
 -- ---- measuring ----------------------------------------------------------------------------------
 
--- Milliseconds a call, over 5 blocks of about seconds / 5 each: median, least, calls in all.
-local function measure(step, seconds)
-  for _ = 1, 2 do step() end
-  local began = mg.clock()
-  step()
-  local per_block = math.max(1, math.floor(seconds / 5 / (mg.clock() - began)))
-  local blocks = {}
-  for i = 1, 5 do
-    began = mg.clock()
-    for _ = 1, per_block do step() end
-    blocks[i] = (mg.clock() - began) / per_block * 1e3
-  end
-  table.sort(blocks)
-  return blocks[3], blocks[1], 5 * per_block
-end
-
--- The most memory this process has held at once, in MB; nil where the system does not tell.
-local function peak_rss_mb()
-  local file = io.open("/proc/self/status")
-  if not file then return nil end
-  local kilobytes = file:read("a"):match("VmHWM:%s*(%d+)")
-  file:close()
-  return kilobytes and kilobytes // 1024
-end
-
 local function run_config(name, threads, seconds)
   mg.manual_seed(0)
   local step, work = configs[name]()
-  local median, least, iterations = measure(step, seconds)
+  local median, least, iterations = measure.time(step, seconds)
   print(string.format('{"config": "%s", "engine": "moongan %s", "threads": %d, "ms_per_iteration": %.3f, '
     .. '"ms_min": %.3f, "iterations": %d, "gflop": %.3f, "peak_rss_mb": %s}',
-    name, mg.version, threads, median, least, iterations, work, peak_rss_mb() or "null"))
+    name, mg.version, threads, median, least, iterations, work, measure.peak_rss_mb() or "null"))
 end
 
--- A product of two square matrices of side 1024.
 local function run_sgemm(threads, seconds)
-  local a, b = mg.randn(1024, 1024), mg.randn(1024, 1024)
-  local median = measure(function() mg.matmul(a, b):free() end, seconds)
-  print(string.format('{"config": "sgemm", "threads": %d, "gflops": %.1f}', threads, 2 * 1.024 ^ 3 / median * 1e3))
+  print(string.format('{"config": "sgemm", "threads": %d, "gflops": %.1f}', threads, measure.sgemm(seconds)))
 end
 
 local function usage_error(...)
@@ -232,13 +208,13 @@ local function usage_error(...)
 end
 
 local function parse(arguments)
-  local given, names, i = { threads = 2, seconds = 3 }, {}, 1
+  local given, names, i = { threads = 2, seconds = false }, {}, 1
   while i <= #arguments do
     local key = arguments[i]:match("^%-%-(.*)$")
     if not key then
       names[#names + 1] = arguments[i]
     else
-      if not given[key] then usage_error("unknown option --%s; options: --threads, --seconds", key) end
+      if given[key] == nil then usage_error("unknown option --%s; options: --threads, --seconds", key) end
       i = i + 1
       local value = tonumber(arguments[i])
       if not value or value <= 0 then usage_error("--%s: expected a number above 0, got %s", key, arguments[i]) end
@@ -248,17 +224,26 @@ local function parse(arguments)
   end
   local threads = math.tointeger(given.threads)
   if not threads or threads > 256 then usage_error("--threads: expected a whole number from 1 to 256") end
+  return threads, given.seconds or nil, names
+end
+
+local function run_configs(threads, seconds, names)
   for _, name in ipairs(names) do
     if not configs[name] and name ~= "sgemm" then
-      usage_error("unknown config %s; one of %s, sgemm", name, table.concat(order, ", "))
+      usage_error("unknown config %s; one of %s, sgemm, or micro", name, table.concat(order, ", "))
     end
   end
-  return threads, given.seconds, #names > 0 and names or order
+  for _, name in ipairs(#names > 0 and names or order) do
+    if name == "sgemm" then run_sgemm(threads, seconds) else run_config(name, threads, seconds) end
+    io.stdout:flush()
+  end
 end
 
 local threads, seconds, names = parse(arg)
 mg.set_threads(threads)
-for _, name in ipairs(names) do
-  if name == "sgemm" then run_sgemm(threads, seconds) else run_config(name, threads, seconds) end
-  io.stdout:flush()
+if names[1] == "micro" then
+  local fine, problem = dofile(here .. "bench/micro.lua")(threads, seconds or 0.2, { table.unpack(names, 2) })
+  if not fine then usage_error("%s", problem) end
+else
+  run_configs(threads, seconds or 3, names)
 end

@@ -157,9 +157,28 @@ describe("experiments/bench.lua", function()
     end)
   end)
 
+  it("prints a JSON object for each kernel, and a table beside it", function()
+    scripts.run(script .. "--threads 1 --seconds 0.001 micro data sample 2>table.txt", {}, function(text, status, folder)
+      assert.equal(0, status, text)
+      local limits, rest = text:match('^{"limits": {"gflops": [%d%.]+, "gb_s": [%d%.]+}, "threads": 1}\n()(.*)$')
+      assert.truthy(limits, text)
+      local count = 0
+      for line in rest:gmatch("[^\n]+") do
+        assert.truthy(line:match('^{"micro": "[^"]+", "group": "%l+", "threads": 1, "ms": [%d%.]+'), line)
+        count = count + 1
+      end
+      assert.equal(12, count)
+      assert.truthy(text:find('"MLP, 64 images", "group": "sample", "threads": 1, "ms": [%d%.]+, "gflops": [%d%.]+, '
+        .. '"of_limit": [%d%.]+}'), text)
+      local _, rows = scripts.read(folder .. "/table.txt"):gsub("\n", "\n")
+      assert.equal(count + 1, rows)
+    end)
+  end)
+
   it("refuses what it does not know, printing nothing on standard output", function()
     for arguments, fragment in pairs{
       ["gan_mpl"] = "unknown config gan_mpl; one of gan_mlp",
+      ["micro gem"] = "unknown group gem; one of gemm, conv",
       ["--thread 2"] = "unknown option --thread",
       ["--threads"] = "--threads: expected a number above 0, got nil",
       ["--seconds 0"] = "--seconds: expected a number above 0, got 0",

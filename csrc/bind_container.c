@@ -1,6 +1,7 @@
 /* bind_container.c: the table of containers, and those that are lists of layers: Sequential,
  * Residual, Concat, Parallel. */
 #include "bind_layer.h"
+#include "layer_pair.h"
 #include "layer_spectral.h"
 
 static const mg_layer_type sequential_type = {
@@ -123,13 +124,40 @@ static int run_layer(const run *r, int position, mg_tensor **values, int n, int 
   return n;
 }
 
+/* Run the layers at this position and the next as one, where they can be (layer_pair.h): 1; 0 where
+ * they can't, and nothing has happened; or a failure. */
+static int run_pair(const run *r, int position, mg_tensor **values) {
+  lua_State *L = r->L;
+  size_t mark = mg_pool_mark();
+  lua_rawgeti(L, r->fields, position);
+  lua_rawgeti(L, r->fields, position + 1);
+  mg_layer *first = mgl_test_layer(L, -2), *second = mgl_test_layer(L, -1);
+  mg_pair_forward *forward = first && second ? mg_layer_pair(first, second) : NULL;
+  lua_pop(L, 1);
+  int n = 0;
+  if (forward) {
+    mg_tensor *y = forward(first, second, values[0]);
+    n = y && keep(mark, &y, 1) ? 1 : MGL_CORE_ERROR;
+    if (n > 0) values[0] = y;
+  }
+  if (n < 0) mg_pool_drain(mark);
+  if (n < 0 && !mg_error_is_memory()) return add_place(r, lua_gettop(L), position, n);
+  if (n < 0) mg_clear_error(), n = 0; /* one by one they may do with less, and with garbage collected */
+  lua_pop(L, 1);
+  return n;
+}
+
 static int layer_count(const run *r) { return (int)lua_rawlen(r->L, r->fields); }
 
 /* All layers one after the other. */
 static int run_all(const run *r, mg_tensor **values, int n) {
   size_t mark = mg_pool_mark();
   for (int i = 1; n > 0 && i <= layer_count(r); i++) {
-    n = run_layer(r, i, values, n, MGL_MAX_VALUES);
+    int paired = n == 1 && i < layer_count(r) ? run_pair(r, i, values) : 0;
+    if (paired)
+      n = paired, i++;
+    else
+      n = run_layer(r, i, values, n, MGL_MAX_VALUES);
     if (n > 0 && !keep(mark, values, n)) n = MGL_CORE_ERROR;
   }
   return n;

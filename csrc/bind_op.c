@@ -28,7 +28,7 @@ typedef struct parameter {
   double fallback;
 } parameter;
 
-#define MAX_PARAMETERS 6
+#define MAX_PARAMETERS 7
 
 typedef struct signature {
   int n;
@@ -276,8 +276,13 @@ static int compose(lua_State *L) {
     lua_pop(L, 1);
   }
   mg_attrs attrs = {.ndim = 0};
-  for (int i = 0; i < 3 && !lua_isnoneornil(L, 3 + i); i++)
-    attrs.number[i] = mgl_check_number(L, 3 + i, "compose", "number");
+  for (int i = 0, numbers = 0; i < signatures[id].n; i++) {
+    const parameter *p = &signatures[id].parameter[i];
+    if (p->kind != NUMBER) continue;
+    int index = 3 + numbers;
+    bool absent = lua_isnoneornil(L, index) && p->has_fallback;
+    attrs.number[numbers++] = absent ? p->fallback : mgl_check_number(L, index, "compose", p->name);
+  }
   return mgl_return_tensor(L, mark, mg_ops[id].compose(in, n, &attrs));
 }
 

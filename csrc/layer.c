@@ -2,7 +2,7 @@
 #include "layer.h"
 
 #include "init.h"
-#include "profile.h"
+#include "layer_pair.h"
 
 /* ---- the table ----------------------------------------------------------------------------- */
 
@@ -43,6 +43,7 @@ mg_layer *mg_layer_alias(const mg_layer *layer) {
   mg_layer *alias = malloc(sizeof *alias);
   if (!alias) return mg_fail_memory(sizeof *alias);
   *alias = *layer;
+  alias->fold = NULL;
   for (int i = 0; i < MG_LAYER_TENSORS; i++) mg_retain(alias->tensor[i]);
   return alias;
 }
@@ -50,6 +51,7 @@ mg_layer *mg_layer_alias(const mg_layer *layer) {
 void mg_layer_free(mg_layer *layer) {
   if (!layer) return;
   for (int i = 0; i < MG_LAYER_TENSORS; i++) mg_release(layer->tensor[i]);
+  mg_layer_unfold(layer);
   mg_profile_forget(layer);
   free(layer);
 }
@@ -98,8 +100,7 @@ void mg_layer_copy(mg_tensor *to, const mg_tensor *from) {
 
 static void describe(const void *layer, char *text, size_t size) { mg_layer_describe(layer, text, size); }
 
-/* Work from here on counts for this layer; returns for what it counted before. */
-static mg_profile_place enter(const mg_layer *layer) {
+mg_profile_place mg_layer_enter(const mg_layer *layer) {
   if (!mg_profile_on) return (mg_profile_place){0, false};
   return mg_profile_enter((mg_profile_place){mg_profile_number(layer, describe), false});
 }
@@ -110,8 +111,9 @@ mg_tensor *mg_layer_forward(mg_layer *layer, mg_tensor *const *in, int n) {
   if (n != inputs) return mg_fail("expected %d tensor%s, got %d", inputs, inputs == 1 ? "" : "s", n);
   for (int i = 0; i < n; i++)
     if (!in[i]) return NULL;
+  if (layer->training) mg_layer_unfold(layer);
   size_t mark = mg_pool_mark();
-  mg_profile_place before = enter(layer);
+  mg_profile_place before = mg_layer_enter(layer);
   mg_tensor *y = type->unary ? type->unary(in[0]) : type->forward(layer, in);
   mg_profile_enter(before);
   return mg_pool_drain_keep(mark, y);

@@ -10,6 +10,7 @@
 
 #include "op.h"
 #include "option.h"
+#include "profile.h"
 
 #define MG_LAYER_TENSORS 4 /* of one layer, parameters and buffers together */
 
@@ -20,12 +21,14 @@ typedef struct mg_slot {
 } mg_slot;
 
 typedef struct mg_layer mg_layer;
+typedef struct mg_fold mg_fold; /* layer_pair.c */
 
 typedef struct mg_layer_type {
   const char *name;
   const mg_option *options;            /* of the constructor; NULL where it takes none */
   mg_slot slots[MG_LAYER_TENSORS + 1]; /* ended by a NULL name */
   bool maps;                           /* the first two sizes are features in and out */
+  bool affine;                         /* the output is the input times the weight, plus the bias */
   bool transposed;                     /* the weight is (.., out, in) instead of (.., in, out) */
   bool container;                      /* made and run by the binding, which holds what is within */
   /* Check the values of the options together and fill the slots that they call for
@@ -45,6 +48,7 @@ struct mg_layer {
   bool training;
   mg_values values;                    /* by the position of the option */
   mg_tensor *tensor[MG_LAYER_TENSORS]; /* by the position of the slot; NULL where switched off */
+  mg_fold *fold;                       /* weight and bias with the next layer's norm in them, or NULL */
 };
 
 /* Type number i of all families' tables together, or NULL past the last. */
@@ -74,6 +78,10 @@ void mg_layer_copy(mg_tensor *to, const mg_tensor *from);
 /* "Linear(64 -> 256, bias = false)": sizes and positional arguments, and the other options where
  * they differ from their fallbacks. */
 void mg_layer_describe(const mg_layer *layer, char *text, size_t size);
+
+/* While profiling is on, work from here on counts for this layer; returns for what it counted before,
+ * for mg_profile_enter. */
+mg_profile_place mg_layer_enter(const mg_layer *layer);
 
 /* ---- for the families ---------------------------------------------------------------------- */
 

@@ -1,5 +1,6 @@
 /* layer_activation.c: elementwise activations, and softmax along one dimension. */
 #include "layer.h"
+#include "layer_pair.h"
 
 /* ---- with a number -------------------------------------------------------------------------- */
 
@@ -8,6 +9,12 @@ static const mg_option leaky_relu_options[] = {{"slope", MG_NUMBER, true, false,
 
 static mg_tensor *leaky_relu_forward(mg_layer *layer, mg_tensor *const *in) {
   return mg_leaky_relu(in[0], layer->values.value[0][0]);
+}
+
+bool mg_layer_rectifier(const mg_layer *layer, double *slope) {
+  bool leaky = layer->type->forward == leaky_relu_forward;
+  *slope = leaky ? layer->values.value[0][0] : 0;
+  return leaky || layer->type->unary == mg_relu;
 }
 
 static const mg_option elu_options[] = {{"alpha", MG_NUMBER, true, false, {1}, 0, INFINITY, NULL}, {.name = NULL}};

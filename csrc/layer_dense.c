@@ -90,6 +90,7 @@ const mg_layer_type mg_dense_layers[] = {
      .options = linear_options,
      .slots = {{"weight", false}, {"bias", false}},
      .maps = true,
+     .affine = true,
      .build = linear_build,
      .forward = linear_forward,
      .inputs = 1,

@@ -1,6 +1,7 @@
 /* layer_norm.c: normalisation: BatchNorm over the batch, the others within each sample. */
 #include "init.h"
 #include "layer.h"
+#include "layer_pair.h"
 
 enum { WEIGHT, BIAS, RUNNING_MEAN, RUNNING_VAR }; /* slots */
 
@@ -54,6 +55,8 @@ static const mg_option batch_norm_options[] = {MG_SIZE_OPTION("features"),
                                                MG_SWITCH_OPTION("track_running_stats", 1),
                                                {.name = NULL}};
 
+static mg_tensor *batch_norm_forward(mg_layer *layer, mg_tensor *const *in);
+
 static bool batch_norm_build(mg_layer *layer) {
   int64_t features = mg_layer_integer(layer, BATCH_FEATURES);
   bool affine = mg_layer_integer(layer, BATCH_AFFINE), track = mg_layer_integer(layer, BATCH_TRACK);
@@ -76,34 +79,55 @@ static void update_running(mg_layer *layer, const mg_tensor *moments, int64_t ro
   variance->storage->version++;
 }
 
-/* x scale + shift with the running statistics as constants. */
-static mg_tensor *normalize_by_running(const mg_layer *layer, mg_tensor *x) {
+bool mg_batch_norm_is_affine(const mg_layer *layer) {
+  return layer->type->forward == batch_norm_forward && !layer->training && layer->tensor[RUNNING_MEAN];
+}
+
+void mg_batch_norm_affine(const mg_layer *layer, mg_tensor **scale, mg_tensor **shift) {
   mg_tensor *weight = layer->tensor[WEIGHT], *bias = layer->tensor[BIAS];
   mg_tensor *variance = mg_affine(layer->tensor[RUNNING_VAR], 1, layer->values.value[BATCH_EPS][0]);
-  mg_tensor *scale = mg_reciprocal(mg_sqrt(variance));
-  if (weight) scale = mg_mul(weight, scale);
-  mg_tensor *shift = mg_neg(mg_mul(layer->tensor[RUNNING_MEAN], scale));
-  if (bias) shift = mg_add(bias, shift);
+  *scale = mg_reciprocal(mg_sqrt(variance));
+  if (weight) *scale = mg_mul(weight, *scale);
+  *shift = mg_neg(mg_mul(layer->tensor[RUNNING_MEAN], *scale));
+  if (bias) *shift = mg_add(bias, *shift);
+}
+
+/* x scale + shift with the running statistics as constants. */
+static mg_tensor *normalize_by_running(const mg_layer *layer, mg_tensor *x) {
+  mg_tensor *scale, *shift;
+  mg_batch_norm_affine(layer, &scale, &shift);
   return mg_add(mg_mul(x, scale), shift);
 }
 
-static mg_tensor *normalize_by_batch(mg_layer *layer, mg_tensor *x) {
+/* By the batch's own moments, then the rectifier of this slope (1: none). */
+static mg_tensor *normalize_by_batch(mg_layer *layer, mg_tensor *x, double slope) {
   int64_t features = mg_layer_integer(layer, BATCH_FEATURES), rows = x->numel / features;
   if (rows < 2) return mg_fail("expected more than 1 value for each feature of a batch, got %s", mg_tensor_text(x));
   mg_tensor *weight = layer->tensor[WEIGHT], *bias = layer->tensor[BIAS];
   if (!weight) weight = mg_tensor_full(1, &features, 1);
   if (!bias) bias = mg_tensor_full(1, &features, 0);
   mg_tensor *moments = mg_moments(x);
-  mg_tensor *y = mg_batch_norm(x, weight, bias, moments, layer->values.value[BATCH_EPS][0]);
+  mg_tensor *y = mg_batch_norm(x, weight, bias, moments, layer->values.value[BATCH_EPS][0], slope);
   /* Last, so that a forward pass that fails changes nothing. */
   if (y && layer->tensor[RUNNING_MEAN]) update_running(layer, moments, rows);
   return y;
 }
 
+static bool expect_rows(const mg_layer *layer, const mg_tensor *x) {
+  return mg_layer_expect_features(x, mg_layer_integer(layer, BATCH_FEATURES), 2);
+}
+
 static mg_tensor *batch_norm_forward(mg_layer *layer, mg_tensor *const *in) {
-  if (!mg_layer_expect_features(in[0], mg_layer_integer(layer, BATCH_FEATURES), 2)) return NULL;
-  bool batch = layer->training || !layer->tensor[RUNNING_MEAN];
-  return batch ? normalize_by_batch(layer, in[0]) : normalize_by_running(layer, in[0]);
+  if (!expect_rows(layer, in[0])) return NULL;
+  return mg_batch_norm_is_affine(layer) ? normalize_by_running(layer, in[0]) : normalize_by_batch(layer, in[0], 1);
+}
+
+bool mg_batch_norm_is_by_batch(const mg_layer *layer) {
+  return layer->type->forward == batch_norm_forward && !mg_batch_norm_is_affine(layer);
+}
+
+mg_tensor *mg_batch_norm_rectified(mg_layer *layer, mg_tensor *x, double slope) {
+  return expect_rows(layer, x) ? normalize_by_batch(layer, x, slope) : NULL;
 }
 
 /* ---- LayerNorm ----------------------------------------------------------------------------- */

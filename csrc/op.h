@@ -248,11 +248,12 @@ mg_tensor *mg_logsumexp(mg_tensor *x, int dim, bool keepdim);
 
 /* op_norm.c */
 /* (x - mean) / sqrt(var + eps) * gamma + beta over all but the last dimension, with the batch's
- * own moments, which `moments` (2, C), as mg_moments gives them, holds already.  The derivative
- * treats them as functions of x. */
-mg_tensor *mg_batch_norm(mg_tensor *x, mg_tensor *gamma, mg_tensor *beta, mg_tensor *moments, double eps);
+ * own moments, which `moments` (2, C), as mg_moments gives them, holds already; then the rectifier of
+ * this slope (0: ReLU; 1: none).  The derivative treats the moments as functions of x. */
+mg_tensor *mg_batch_norm(mg_tensor *x, mg_tensor *gamma, mg_tensor *beta, mg_tensor *moments, double eps, double slope);
 /* All its gradients in one pass, packed: (rows + 2, C), those of x, then gamma's, then beta's. */
-mg_tensor *mg_batch_norm_grad(mg_tensor *g, mg_tensor *x, mg_tensor *gamma, mg_tensor *moments, double eps);
+mg_tensor *mg_batch_norm_grad(mg_tensor *g, mg_tensor *x, mg_tensor *gamma, mg_tensor *beta, mg_tensor *moments,
+                              double eps, double slope);
 /* Rows: mean and biased variance of each feature over all but the last dimension; (2, C). */
 mg_tensor *mg_moments(mg_tensor *x);
 

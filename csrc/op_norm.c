@@ -15,7 +15,9 @@ typedef struct norm_job {
   const real *g, *x;
   real *y;
   int64_t features;
-  const real *p, *q, *r; /* one value a feature */
+  const real *p, *q, *r;     /* one value a feature */
+  const real *scale, *shift; /* the norm is x scale + shift by feature */
+  real slope;                /* of the rectifier after it; 1: none */
 } norm_job;
 
 /* ---- moments ------------------------------------------------------------------------------- */
@@ -54,7 +56,9 @@ mg_tensor *mg_moments(mg_tensor *x) { return mg_apply(MG_OP_moments, &x, 1, NULL
 
 /* ---- batch_norm ---------------------------------------------------------------------------- */
 
-static bool check_features(const mg_tensor *x, const mg_tensor *const *vectors, int n, const mg_tensor *moments) {
+static bool check_features(const mg_tensor *x, const mg_tensor *const *vectors, int n, const mg_tensor *moments,
+                           const mg_attrs *attrs) {
+  if (!(attrs->number[1] >= 0)) return mg_fail("expected slope >= 0, got %g", attrs->number[1]), false;
   if (x->ndim < 2) return mg_fail("expected rows of features, got %s", mg_tensor_text(x)), false;
   int64_t features = features_of(x);
   for (int i = 0; i < n; i++)
@@ -67,39 +71,51 @@ static bool check_features(const mg_tensor *x, const mg_tensor *const *vectors, 
 
 bool mg_shape_batch_norm(const mg_call *call, mg_shape *result) {
   const mg_tensor *vectors[] = {call->in[1], call->in[2]};
-  return check_features(call->in[0], vectors, 2, call->in[3]) && mg_shape_same(call, result);
+  return check_features(call->in[0], vectors, 2, call->in[3], call->attrs) && mg_shape_same(call, result);
 }
 
 static void affine_rows(void *argument, int64_t begin, int64_t end) {
   const norm_job *job = argument;
   int64_t offset = begin * job->features;
-  mg_kernel->column_affine(end - begin, job->features, job->features, job->x + offset, job->p, job->q, job->y + offset);
+  mg_kernel->column_affine(end - begin, job->features, job->features, job->x + offset, job->scale, job->shift,
+                           job->slope, job->y + offset);
 }
 
 static int64_t row_grain(int64_t features) { return MG_MAX(MG_GRAIN / MG_MAX(features, 1), 1); }
 
+/* scale and shift of each feature, with which the norm is x scale + shift. */
+static void find_affine(int64_t features, const real *gamma, const real *beta, const real *mean, double eps,
+                        real *scale, real *shift) {
+  for (int64_t j = 0; j < features; j++) {
+    double inverse = 1 / sqrt((double)mean[features + j] + eps);
+    scale[j] = (real)(inverse * (double)gamma[j]);
+    shift[j] = (real)((double)beta[j] - (double)mean[j] * inverse * (double)gamma[j]);
+  }
+}
+
 bool mg_forward_batch_norm(mg_call *call) {
   const mg_tensor *x = call->in[0];
-  const real *gamma = call->in[1]->data, *beta = call->in[2]->data, *mean = call->in[3]->data;
   int64_t features = features_of(x);
   if (x->numel == 0) return true;
   size_t capacity;
   real *scale = mg_scratch_get((size_t)(2 * features) * sizeof(real), &capacity);
   if (!scale) return false;
   real *shift = scale + features;
-  for (int64_t j = 0; j < features; j++) {
-    double inverse = 1 / sqrt((double)mean[features + j] + call->attrs->number[0]);
-    scale[j] = (real)(inverse * (double)gamma[j]);
-    shift[j] = (real)((double)beta[j] - (double)mean[j] * inverse * (double)gamma[j]);
-  }
-  norm_job job = {.x = x->data, .y = call->out->data, .features = features, .p = scale, .q = shift};
+  find_affine(features, call->in[1]->data, call->in[2]->data, call->in[3]->data, call->attrs->number[0], scale, shift);
+  norm_job job = {.x = x->data,
+                  .y = call->out->data,
+                  .features = features,
+                  .scale = scale,
+                  .shift = shift,
+                  .slope = (real)call->attrs->number[1]};
   mg_parallel_ranges(x->numel / features, row_grain(features), affine_rows, &job);
   mg_scratch_put(scale, capacity);
   return true;
 }
 
-mg_tensor *mg_batch_norm(mg_tensor *x, mg_tensor *gamma, mg_tensor *beta, mg_tensor *moments, double eps) {
-  mg_attrs attrs = {.number = {eps}};
+mg_tensor *mg_batch_norm(mg_tensor *x, mg_tensor *gamma, mg_tensor *beta, mg_tensor *moments, double eps,
+                         double slope) {
+  mg_attrs attrs = {.number = {eps, slope}};
   return mg_apply(MG_OP_batch_norm, (mg_tensor *[]){x, gamma, beta, moments}, 4, &attrs);
 }
 
@@ -115,15 +131,22 @@ static mg_tensor *as_rows(mg_tensor *x) {
   return mg_reshape(x, 2, (int64_t[]){x->numel / MG_MAX(features, 1), features});
 }
 
+/* y after the rectifier of this slope; 1 is none. */
+static mg_tensor *rectify(mg_tensor *y, double slope) {
+  return slope == 1 ? y : slope == 0 ? mg_relu(y) : mg_leaky_relu(y, slope);
+}
+
 mg_tensor *mg_compose_batch_norm(mg_tensor *const *in, int n, const mg_attrs *attrs) {
   (void)n;
   mg_tensor *inverse, *unit = normalise(as_rows(in[0]), attrs->number[0], &inverse);
-  return mg_reshape(mg_add(mg_mul(unit, in[1]), in[2]), in[0]->ndim, in[0]->shape);
+  mg_tensor *y = rectify(mg_add(mg_mul(unit, in[1]), in[2]), attrs->number[1]);
+  return mg_reshape(y, in[0]->ndim, in[0]->shape);
 }
 
 void mg_vjp_batch_norm(mg_node *node, mg_tensor *g, mg_tensor **gradient) {
-  mg_tensor *x = mg_input(node, 0), *gamma = mg_input(node, 1), *moments = mg_input(node, 3);
-  mg_tensor *packed = mg_batch_norm_grad(g, x, gamma, moments, node->attrs.number[0]);
+  mg_tensor *x = mg_input(node, 0), *gamma = mg_input(node, 1), *beta = mg_input(node, 2), *moments = mg_input(node, 3);
+  const double *number = node->attrs.number;
+  mg_tensor *packed = mg_batch_norm_grad(g, x, gamma, beta, moments, number[0], number[1]);
   if (!packed) return;
   int64_t rows = packed->shape[0] - 2;
   if (mg_wants(node, 0)) gradient[0] = mg_reshape(mg_narrow(packed, 0, 0, rows), x->ndim, x->shape);
@@ -134,8 +157,8 @@ void mg_vjp_batch_norm(mg_node *node, mg_tensor *g, mg_tensor **gradient) {
 /* ---- batch_norm_grad ----------------------------------------------------------------------- */
 
 bool mg_shape_batch_norm_grad(const mg_call *call, mg_shape *result) {
-  const mg_tensor *x = call->in[1], *gamma = call->in[2];
-  if (!mg_shape_pair(call, result) || !check_features(x, &gamma, 1, call->in[3])) return false;
+  const mg_tensor *x = call->in[1], *vectors[] = {call->in[2], call->in[3]};
+  if (!mg_shape_pair(call, result) || !check_features(x, vectors, 2, call->in[4], call->attrs)) return false;
   int64_t features = features_of(x);
   *result = (mg_shape){2, {x->numel / MG_MAX(features, 1) + 2, features}};
   return true;
@@ -145,38 +168,47 @@ static void product_columns(void *argument, int64_t row, int64_t rows, int64_t c
                             real *const *out) {
   const norm_job *job = argument;
   int64_t offset = row * job->features + column;
-  mg_kernel->column_products(rows, columns, job->features, job->g + offset, job->x + offset, job->p + column, out[0],
-                             out[1]);
+  mg_kernel->column_products(rows, columns, job->features, job->g + offset, job->x + offset, job->p + column,
+                             job->scale + column, job->shift + column, job->slope, out[0], out[1]);
 }
 
 static void combine_rows(void *argument, int64_t begin, int64_t end) {
   const norm_job *job = argument;
   int64_t offset = begin * job->features;
   mg_kernel->column_combine(end - begin, job->features, job->features, job->g + offset, job->x + offset, job->p, job->q,
-                            job->r, job->y + offset);
+                            job->r, job->scale, job->shift, job->slope, job->y + offset);
 }
 
-/* With u = (x - mean) / s:  gamma' = sum(g u), beta' = sum(g), and
+/* With u = (x - mean) / s and g taken back through the rectifier:  gamma' = sum(g u), beta' = sum(g), and
  * x' = gamma / s (g - beta' / n - u gamma' / n), which is g p + x q + r by feature. */
 bool mg_forward_batch_norm_grad(mg_call *call) {
   const mg_tensor *x = call->in[1];
-  const real *gamma = call->in[2]->data, *mean = call->in[3]->data;
+  const real *gamma = call->in[2]->data, *mean = call->in[4]->data;
+  const double eps = call->attrs->number[0];
   int64_t features = features_of(x), rows = call->out->shape[0] - 2;
   real *y = call->out->data, *gamma_grad = y + rows * features, *beta_grad = gamma_grad + features;
-  norm_job job = {.g = call->in[0]->data, .x = x->data, .y = y, .features = features, .p = mean};
   size_t capacity;
-  real *p = mg_scratch_get((size_t)(3 * features) * sizeof(real), &capacity);
+  real *p = mg_scratch_get((size_t)(5 * features) * sizeof(real), &capacity);
   if (!p) return false;
-  real *q = p + features, *r = q + features;
+  real *q = p + features, *r = q + features, *scale = r + features, *shift = scale + features;
+  find_affine(features, gamma, call->in[3]->data, mean, eps, scale, shift);
+  norm_job job = {.g = call->in[0]->data,
+                  .x = x->data,
+                  .y = y,
+                  .features = features,
+                  .p = mean,
+                  .scale = scale,
+                  .shift = shift,
+                  .slope = (real)call->attrs->number[1]};
   bool fine = mg_reduce_columns(rows, features, 2, product_columns, &job, (real *[]){beta_grad, gamma_grad});
   for (int64_t j = 0; j < features; j++) {
-    double inverse = 1 / sqrt((double)mean[features + j] + call->attrs->number[0]);
+    double inverse = 1 / sqrt((double)mean[features + j] + eps);
     double product = (double)gamma_grad[j] * inverse; /* sum(g u) */
-    double scale = (double)gamma[j] * inverse, count = (double)MG_MAX(rows, 1);
+    double factor = (double)gamma[j] * inverse, count = (double)MG_MAX(rows, 1);
     gamma_grad[j] = (real)product;
-    p[j] = (real)scale;
-    q[j] = (real)(-scale * inverse * product / count);
-    r[j] = (real)(-scale * (double)beta_grad[j] / count + scale * inverse * product / count * (double)mean[j]);
+    p[j] = (real)factor;
+    q[j] = (real)(-factor * inverse * product / count);
+    r[j] = (real)(-factor * (double)beta_grad[j] / count + factor * inverse * product / count * (double)mean[j]);
   }
   job.p = p, job.q = q, job.r = r;
   if (fine) mg_parallel_ranges(rows, row_grain(features), combine_rows, &job);
@@ -184,14 +216,17 @@ bool mg_forward_batch_norm_grad(mg_call *call) {
   return fine;
 }
 
-mg_tensor *mg_batch_norm_grad(mg_tensor *g, mg_tensor *x, mg_tensor *gamma, mg_tensor *moments, double eps) {
-  mg_attrs attrs = {.number = {eps}};
-  return mg_apply(MG_OP_batch_norm_grad, (mg_tensor *[]){g, x, gamma, moments}, 4, &attrs);
+mg_tensor *mg_batch_norm_grad(mg_tensor *g, mg_tensor *x, mg_tensor *gamma, mg_tensor *beta, mg_tensor *moments,
+                              double eps, double slope) {
+  mg_attrs attrs = {.number = {eps, slope}};
+  return mg_apply(MG_OP_batch_norm_grad, (mg_tensor *[]){g, x, gamma, beta, moments}, 5, &attrs);
 }
 
 mg_tensor *mg_compose_batch_norm_grad(mg_tensor *const *in, int n, const mg_attrs *attrs) {
   (void)n;
+  const double slope = attrs->number[1];
   mg_tensor *g = as_rows(in[0]), *inverse, *unit = normalise(as_rows(in[1]), attrs->number[0], &inverse);
+  if (slope != 1) g = mg_leaky_relu_grad(g, mg_add(mg_mul(unit, in[2]), in[3]), slope);
   mg_tensor *product = mg_mul(g, unit);
   mg_tensor *inner = mg_sub(mg_sub(g, mg_mean(g, 0, true)), mg_mul(unit, mg_mean(product, 0, true)));
   mg_tensor *parts[] = {mg_mul(inner, mg_mul(in[2], inverse)), mg_sum(product, 0, true), mg_sum(g, 0, true)};

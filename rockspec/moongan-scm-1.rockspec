@@ -83,6 +83,7 @@ local sources = {
   "csrc/layer_image.c",
   "csrc/layer_minibatch.c",
   "csrc/layer_norm.c",
+  "csrc/layer_pair.c",
   "csrc/layer_shape.c",
   "csrc/layer_spectral.c",
   "csrc/loss.c",

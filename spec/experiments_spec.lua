@@ -158,7 +158,8 @@ describe("experiments/bench.lua", function()
   end)
 
   it("prints a JSON object for each kernel, and a table beside it", function()
-    scripts.run(script .. "--threads 1 --seconds 0.001 micro data sample 2>table.txt", {}, function(text, status, folder)
+    local arguments = "--threads 1 --seconds 0.001 micro data sample 2>table.txt"
+    scripts.run(script .. arguments, {}, function(text, status, folder)
       assert.equal(0, status, text)
       local limits, rest = text:match('^{"limits": {"gflops": [%d%.]+, "gb_s": [%d%.]+}, "threads": 1}\n()(.*)$')
       assert.truthy(limits, text)

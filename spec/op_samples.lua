@@ -288,30 +288,40 @@ samples.batch_norm = {
   cases = {
     { T{ 4, 3 }, T{ 3 }, T{ 3 }, arguments = { 1e-5 } }, { T{ 4, 3 }, T{ 3 }, T{ 3 }, arguments = { 0.8 } },
     { T{ 2, 3, 2 }, T{ 2 }, T{ 2 }, arguments = { 0.1 } }, { T{ 1, 2 }, T{ 2 }, T{ 2 }, arguments = { 0.1 } },
-    { T{ 4, 1 }, T{ 1 }, T{ 1 }, arguments = { 1e-3 } },
+    { T{ 4, 1 }, T{ 1 }, T{ 1 }, arguments = { 1e-3 } }, { T{ 5, 3 }, T{ 3 }, T{ 3 }, arguments = { 1e-3, 0.2 } },
+    { T{ 3, 2, 2 }, T{ 2 }, T{ 2 }, arguments = { 1e-3, 0 } },
   },
-  reference = function(x, gamma, beta, eps)
+  reference = function(x, gamma, beta, eps, slope)
     return naive.build(x.shape, function(index)
       local list, c = feature(x, last(index)), last(index)
-      return (naive.get(x, index) - naive.mean(list)) / math.sqrt(naive.variance(list) + eps) * gamma[c] + beta[c]
+      local normal = (naive.get(x, index) - naive.mean(list)) / math.sqrt(naive.variance(list) + eps)
+      local y = normal * gamma[c] + beta[c]
+      return y < 0 and (slope or 1) * y or y
     end)
   end,
-  call = function(x, gamma, beta, eps) return mg.batch_norm(x, gamma, beta, mg.moments(x:detach()), eps) end,
+  call = function(x, gamma, beta, ...) return mg.batch_norm(x, gamma, beta, mg.moments(x:detach()), ...) end,
   large = { T(LARGE), T{ LARGE[2] }, T{ LARGE[2] }, arguments = { 0.8 } },
 }
 
 -- The gradients of batch_norm by the formulas of Ioffe and Szegedy 2015, section 3.
 samples.batch_norm_grad = {
   cases = {
-    { T{ 4, 3 }, T{ 4, 3 }, T{ 3 }, arguments = { 1e-3 } }, { T{ 4, 2 }, T{ 4, 2 }, T{ 2 }, arguments = { 0.8 } },
-    { T{ 1, 2 }, T{ 1, 2 }, T{ 2 }, arguments = { 0.1 } }, { T{ 3, 1 }, T{ 3, 1 }, T{ 1 }, arguments = { 0.1 } },
+    { T{ 4, 3 }, T{ 4, 3 }, T{ 3 }, T{ 3 }, arguments = { 1e-3 } },
+    { T{ 4, 2 }, T{ 4, 2 }, T{ 2 }, T{ 2 }, arguments = { 0.8 } },
+    { T{ 1, 2 }, T{ 1, 2 }, T{ 2 }, T{ 2 }, arguments = { 0.1 } },
+    { T{ 3, 1 }, T{ 3, 1 }, T{ 1 }, T{ 1 }, arguments = { 0.1 } },
+    { T{ 5, 3 }, T{ 5, 3 }, T{ 3 }, T{ 3 }, arguments = { 1e-3, 0.2 } },
+    { T{ 4, 2 }, T{ 4, 2 }, T{ 2 }, T{ 2 }, arguments = { 1e-3, 0 } },
   },
-  reference = function(g, x, gamma, eps)
+  reference = function(g, x, gamma, beta, eps, slope)
     local rows = x.shape[1]
     return naive.build({ rows + 2, x.shape[2] }, function(index)
       local c = index[2]
       local gs, xs = feature(g, c), feature(x, c)
       local mean, inverse = naive.mean(xs), 1 / math.sqrt(naive.variance(xs) + eps)
+      for i = 1, rows do
+        if (xs[i] - mean) * inverse * gamma[c] + beta[c] < 0 then gs[i] = (slope or 1) * gs[i] end
+      end
       local sum, sum_normal = naive.sum(gs), 0.0
       for i = 1, rows do sum_normal = sum_normal + gs[i] * (xs[i] - mean) * inverse end
       if index[1] == rows + 1 then return sum_normal end
@@ -320,8 +330,10 @@ samples.batch_norm_grad = {
       return gamma[c] * inverse * (gs[index[1]] - sum / rows - normal * sum_normal / rows)
     end)
   end,
-  call = function(g, x, gamma, eps) return mg.batch_norm_grad(g, x, gamma, mg.moments(x:detach()), eps) end,
-  large = { T(LARGE), T(LARGE), T{ LARGE[2] }, arguments = { 0.8 } },
+  call = function(g, x, gamma, beta, ...)
+    return mg.batch_norm_grad(g, x, gamma, beta, mg.moments(x:detach()), ...)
+  end,
+  large = { T(LARGE), T(LARGE), T{ LARGE[2] }, T{ LARGE[2] }, arguments = { 0.8, 0.2 } },
 }
 
 -- ---- shapes ------------------------------------------------------------------------------------

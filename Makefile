@@ -9,6 +9,7 @@
 #   make asan          the specs under AddressSanitizer and UBSan
 #   make soak          10 000 iterations of WGAN-GP must not grow;  ITERATIONS=n for another number
 #   make kills         a training killed 200 times ends in the same bits;  KILLS=n for another number
+#   make full_disk     trainings without room lose nothing that was saved (Linux, mounts a tmpfs)
 #   make lint          luacheck, clang-format, both compilers' warnings, cppcheck
 #   make install       luarocks make;  TREE=folder picks the tree
 #   make env           print the exports with which lua5.4 uses the build in place
@@ -85,7 +86,7 @@ JOBS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 # ran; with all processors, unless the caller chose a number.
 MAKE_ALL = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS)) all
 
-.PHONY: all deps data test quickstart bench asan soak kills lint install clean env
+.PHONY: all deps data test quickstart bench asan soak kills full_disk lint install clean env
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/moongan/core.so $(BUILD)/moongan/core64.so
@@ -198,6 +199,10 @@ soak: deps
 kills: deps
 	@$(MAKE_ALL)
 	$(IN_PLACE) $(LUA) spec/kills.lua $(KILLS)
+
+full_disk: deps
+	@$(MAKE_ALL)
+	unshare --map-root-user --mount env $(IN_PLACE) $(LUA) spec/full_disk.lua
 
 env:
 	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'

@@ -21,11 +21,16 @@ function killing.life(arguments, seconds)
   return status == 0
 end
 
--- Names of the files in a folder and in those within, sorted.
+-- What depends on the time of day, tells a run's history, or is another program's.
+local UNLIKE = { ["config.json"] = true, ["log.txt"] = true, ["losses.png"] = true }
+
+-- Names of the other files in a folder and in those within, sorted.
 local function files_in(folder)
   local names = {}
   local files, folders = mg.file.list_folder(folder)
-  for _, name in ipairs(files) do names[#names + 1] = name end
+  for _, name in ipairs(files) do
+    if not UNLIKE[name] then names[#names + 1] = name end
+  end
   for _, inner in ipairs(folders) do
     for _, name in ipairs((mg.file.list_folder(folder .. "/" .. inner))) do names[#names + 1] = inner .. "/" .. name end
   end
@@ -46,9 +51,6 @@ function killing.read_checkpoints(folder)
   return count
 end
 
--- What depends on the time of day, or tells a run's history.
-local UNLIKE = { ["config.json"] = true, ["log.txt"] = true }
-
 --- What of two run folders differs, as a text, or nil: bytes of all files, rows of numbers without their times.
 function killing.difference(folder, other)
   local names, others = files_in(folder), files_in(other)
@@ -60,7 +62,7 @@ function killing.difference(folder, other)
     if name == "stats.jsonl" then
       a, b = a:gsub('"seconds":[%d.e-]+', ""), b:gsub('"seconds":[%d.e-]+', "")
     end
-    if a ~= b and not UNLIKE[name] then return name end
+    if a ~= b then return name end
   end
 end
 

@@ -1,5 +1,7 @@
 --- Curves as pictures, drawn by gnuplot where it is installed.
 
+local moongan = require "moongan"
+
 local curves = {}
 
 local function gnuplot_quote(text) return "'" .. text:gsub("'", "''") .. "'" end
@@ -18,7 +20,8 @@ function curves.draw(picture, commands, width, height)
   local gnuplot = io.popen("gnuplot 2>/dev/null", "w")
   gnuplot:write('if (strstrt(GPVAL_TERMINALS, "pngcairo")) { set terminal pngcairo ', size,
     " } else { set terminal png ", size, " }\nset output ", gnuplot_quote(temporary), "\n", commands)
-  if gnuplot:close() and os.rename(temporary, picture) then return true end
+  -- It does not say where the disk is full.
+  if gnuplot:close() and pcall(moongan.image.load, temporary) and os.rename(temporary, picture) then return true end
   os.remove(temporary)
   return false, "gnuplot could not draw it"
 end

@@ -23,7 +23,7 @@ void mgl_watch(lua_State *L, int index, mg_tensor *const *values, int count) {
   for (int i = 0; i < count && watching; i++) {
     if (all_finite(values[i])) continue;
     watching = false;
-    lua_checkstack(L, 1);
+    if (!lua_checkstack(L, 1)) return;
     lua_pushvalue(L, index);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &found); /* there is a place for it already, so this raises nothing */
   }

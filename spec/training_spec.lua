@@ -274,12 +274,31 @@ describe("callbacks", function()
       } }:run{ iterations = 2 }
       local events = {}
       for i, entry in ipairs(heard) do events[i] = entry[1] end
-      assert.same({ "iteration", "row", "checkpoint", "iteration", "finish" }, events)
+      assert.same({ "iteration", "row", "iteration", "checkpoint", "finish" }, events)
       assert.truthy(heard[1][2].d_loss)
       assert.equal(2, heard[2][2].iteration)
-      assert.same({ "last" }, heard[3][2])
+      assert.same({ "last" }, heard[4][2])
       assert.equal("done", heard[5][2].ended)
     end)
+  end)
+end)
+
+describe("where numbers are not finite", function()
+  it("is the first layer whose result is not", function()
+    local G = small_pair()
+    local names = {}
+    for i, pair in ipairs(G:named_layers()) do names[i] = pair[1] .. " " .. pair[2].name end
+    assert.same({ " Sequential", "1 Linear", "2 Sequential", "2.1 ReLU", "2.2 Linear", "3 Tanh" }, names)
+    local x = mg.ones(2, 3)
+    assert.is_nil(mg.first_nonfinite(G, x))
+    mg.no_grad(function() G[2][2].bias:fill_(0 / 0) end)
+    assert.is_true(mg.first_nonfinite(G, x) == G[2][2])
+    assert.is_true(mg.first_nonfinite(function() return nn.Identity()(G(x)) end) == G[2][2])
+    assert.is_nil(mg.first_nonfinite(error, "is let go"))
+    assert.is_false(mg.all_finite(G[2][2].bias:detach()))
+    assert.is_true(mg.all_finite(G[2][2].weight:detach()))
+    assert.is_false(mg.all_finite(mg.tensor{ 1, -math.huge, 2 }))
+    assert.is_true(mg.all_finite(mg.zeros(0)))
   end)
 end)
 

@@ -4,11 +4,6 @@ local moongan = require "moongan"
 
 local finite = {}
 
-local function apply(network, x, y)
-  if y then return network(x, y) end
-  return network(x)
-end
-
 -- The first of a network's parameters that is not finite, by name.
 local function bad_parameter(network)
   for _, pair in ipairs(network:named_parameters()) do
@@ -29,7 +24,7 @@ end
 -- What is wrong with a network's results for an input, or nil.
 local function examine(network, whose, x, y)
   local parameter = bad_parameter(network)
-  local layer = moongan.first_nonfinite(moongan.no_grad, apply, network, x, y)
+  local layer = moongan.first_nonfinite(moongan.no_grad, network, table.unpack{ x, y })
   if not (layer or parameter) then return nil end
   local parts = {}
   if layer then parts[1] = layer_text(network, layer, whose) .. " gave the first number that is not finite" end

@@ -66,6 +66,9 @@ function Progress:show(done, note)
   self.write(self.terminal and "\r" .. line .. "\27[K" or line .. "\n")
 end
 
+--- A line between the others, whose bar stands below it again soon.
+function Progress:say(text) self.write((self.terminal and "\r\27[K" or "") .. text .. "\n") end
+
 --- The last line.
 function Progress:finish(done, note)
   self:show(done, note)

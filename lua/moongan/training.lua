@@ -123,6 +123,12 @@ function Session:call(event, info)
   if f then return f(self.trainer, info) end
 end
 
+-- Print a line, where the trainer is to be verbose.
+function Session:say(text)
+  if self.trainer.quiet or not self.trainer.verbose then return end
+  if self.report then self.report:say(text) else print(text) end
+end
+
 function Session:log(...)
   if self.folder then self.folder:log(...) end
 end
@@ -189,19 +195,21 @@ function Session:iterate()
   add(self.shown, d_loss, g_loss)
   local best = self:numbers()
   self:sample()
+  -- What a callback changes is part of the iteration, and of its checkpoint.
+  local answer = self:call("iteration", { d_loss = d_loss, g_loss = g_loss })
   self:checkpoints(best)
   if self.report and self.report:due() then self.report:show(trainer.iteration, self:note()) end
-  return self:call("iteration", { d_loss = d_loss, g_loss = g_loss })
+  return answer
 end
 
 -- Iterate until something ends it; returns what.
-function Session:loop(goal, seconds, signals)
+function Session:loop(signals, seconds)
   local trainer = self.trainer
   if trainer.iteration == 0 then self:sample() end
   while true do
-    local signal, status = signals:caught()
-    if signal then return signal, status end
-    if goal and trainer.iteration >= goal then return "done" end
+    local signal = signals:caught()
+    if signal then return signal end
+    if trainer.goal and trainer.iteration >= trainer.goal then return "done" end
     if seconds and moongan.clock() - self.started >= seconds then return "time" end
     if self:iterate() == "stop" then return "stopped" end
   end
@@ -307,7 +315,7 @@ local function open_folder(session)
   session.folder = run_folder.open(trainer.out, {
     iteration = (trainer.resumed or trainer.owns_out) and trainer.iteration or nil, overwrite = trainer.overwrite,
     about = function() return about(trainer) end, tensorboard = trainer.tensorboard,
-    say = function(text) if trainer.verbose and not trainer.quiet then print(text) end end,
+    say = function(text) session:say(text) end,
   })
   trainer.owns_out = true
   if trainer.resumed then trainer.seconds = session.folder.seconds end
@@ -324,15 +332,15 @@ local function new_report(trainer, seconds)
   }
 end
 
--- The loop, whose errors are noted in the folder.
-local function guarded_loop(session, ...)
-  local results = table.pack(xpcall(session.loop, function(message)
-    if type(message) ~= "string" then return message end
-    return session.folder and message .. " (" .. session.folder:where_saved() .. ")" or message
-  end, session, ...))
-  if results[1] then return table.unpack(results, 2, results.n) end
-  pcall(session.log, session, "iteration %d: %s", session.trainer.iteration, tostring(results[2]))
-  error(results[2], 0)
+-- The loop and what comes after it; an error is noted in the folder, and says what is there to resume from.
+local function work(session, signals, seconds)
+  local good, result = pcall(function() return session:finish(session:loop(signals, seconds)) end)
+  if good then return result end
+  if session.folder and type(result) == "string" then
+    result = string.format("%s (%s)", result, session.folder:where_saved())
+    pcall(session.log, session, "iteration %d: %s", session.trainer.iteration, result)
+  end
+  error(result, 0)
 end
 
 --- Train until the first of the limits given is reached.  May be called again to go on.
@@ -356,7 +364,7 @@ function training.run(trainer, limits)
     trainer.resumed = false
     session.started, session.saved_at, session.seconds_before = moongan.clock(), moongan.clock(), trainer.seconds
     session.report = new_report(trainer, limits.seconds)
-    result = session:finish((guarded_loop(session, trainer.goal, limits.seconds, signals)))
+    result = work(session, signals, limits.seconds)
     status = select(2, signals:caught())
   end
   if status and not is_interactive() then os.exit(status, true) end

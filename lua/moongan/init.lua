@@ -31,7 +31,9 @@ local lazy = {
   profile = true,
   run = true,
   safetensors = true,
+  terminal = true,
   torch = true,
+  who = true,
 }
 for name in pairs(lazy) do moongan[name] = nil end
 

@@ -12,7 +12,7 @@
 #   make full_disk     trainings without room lose nothing that was saved (Linux, mounts a tmpfs)
 #   make lint          luacheck, clang-format, both compilers' warnings, cppcheck
 #   make install       luarocks make;  TREE=folder picks the tree
-#   make env           print the exports with which lua5.4 uses the build in place
+#   make env           print the exports with which lua5.4 and moongan use the build in place
 #   make clean
 
 MAKEFLAGS += --no-builtin-rules
@@ -207,6 +207,7 @@ full_disk: deps
 env:
 	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'
 	@echo 'export LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;;"'
+	@echo 'export PATH="$(CURDIR)/bin:$$PATH"'
 
 install: deps install-deps
 	$(LUAROCKS) $(if $(TREE),--tree="$(TREE)",$(if $(filter-out 0,$(shell id -u)),--local)) make rockspec/moongan-scm-1.rockspec

@@ -223,22 +223,26 @@ end
 
 -- ---- a script --------------------------------------------------------------------------------
 
---- Train what a configuration describes, saying at its beginning and end what it is about.
--- @return the trainer
-function experiment.train(given, settings)
-  local trainer = experiment.build(given, settings)
+--- Run a trainer that `build` made, or one of a run folder, saying at the beginning and the end what
+-- it is about.
+-- @param limits  as Trainer:run takes them; default: those of its configuration
+-- @return what Trainer:run returns
+function experiment.go(trainer, limits)
   local config = trainer.config
   if not config.quiet then
-    print(string.format("%s on %s: %d images, threads: %d, seed: %d", config.name, trainer.data.name, #trainer.data,
-      moongan.threads(), config.seed))
+    print(string.format("%s on %s: %d images, threads: %d, seed: %d%s", config.name, trainer.data.name, #trainer.data,
+      moongan.threads(), config.seed, trainer.iteration > 0 and ", from iteration " .. trainer.iteration or ""))
   end
-  local result = trainer:run(experiment.limits(config))
+  local result = trainer:run(limits or experiment.limits(config))
   if not config.quiet then
     print(string.format("%d iterations in %s.  Samples: %s/samples.png, losses: %s/stats.jsonl", result.iteration,
-      progress.duration(result.seconds), config.out, config.out))
+      progress.duration(result.seconds), trainer.out, trainer.out))
   end
-  return trainer
+  return result
 end
+
+--- Train what a configuration describes.
+function experiment.train(given, settings) return experiment.go(experiment.build(given, settings)) end
 
 -- End the program with a message alone: these are a person's mistakes, and a traceback would hide
 -- the message.

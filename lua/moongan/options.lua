@@ -48,9 +48,13 @@ end
 -- that the call came from.
 function options.fail(function_name, ...) raise(function_name .. ": " .. string.format(...)) end
 
---- The text of an error without the place in a program where it was raised, for people who did not
--- write that program.
-function options.message(problem) return (tostring(problem):gsub("^[^\n:]+%.lua:%d+: ", "")) end
+--- The text of an error without the place in moongan's own modules where it was raised, for people
+-- who did not write them.
+function options.message(problem)
+  local text = tostring(problem)
+  if text:sub(1, #home - 1) == home:sub(2) or text:sub(1, 3) == "..." then text = text:gsub("^[^\n]-%.lua:%d+: ", "") end
+  return text
+end
 
 local function results_or_raise(ok, ...)
   if ok then return ... end

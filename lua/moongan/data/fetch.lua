@@ -3,22 +3,14 @@
 local moongan = require "moongan"
 local find = require "moongan.data.find"
 local options = require "moongan.options"
+local shell = require "moongan.shell"
 
 local fetch = {}
 
 -- Far above any file of a data set known, far below what would fill a disk.
 local MAX_BYTES = 200 * 1000 * 1000
 
-local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
-
--- Run a command: whether it succeeded, and what it said on either stream.
-local function run(command)
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1", "r"))
-  local said = pipe:read("a"):gsub("%s+$", "")
-  return pipe:close() == true, said
-end
-
-local function has_command(name) return (run("command -v " .. name .. " >/dev/null")) end
+local quote, run, has_command = shell.quote, shell.run, shell.has
 
 -- The command that computes SHA-256, after making sure that all commands needed are there.
 local function check_tools(function_name)

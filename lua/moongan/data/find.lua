@@ -100,4 +100,12 @@ function find.batches(function_name, set, split, folder)
     table.concat(names, ", "), set.archive, table.concat(looked), how_to_get(set))
 end
 
+--- Where the training images of a set are: a file's path, or nil.
+function find.where(set)
+  local search = set.archive and find.batches or find.files
+  local found, first, files = pcall(search, "mg.data", set, "train")
+  if not found then return nil end
+  return first or files[1]
+end
+
 return find

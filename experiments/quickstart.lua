@@ -10,5 +10,5 @@ return require "moongan.experiment" {
   objective = "wasserstein", penalty = { "wgan_gp", weight = 10 }, n_critic = 2,
   lr = 2e-4, betas = { 0.5, 0.9 },
   average = 0.999,
-  iterations = 6000, sample_every = 1000,
+  iterations = 6000, sample_every = 1000, overwrite = true,
 }

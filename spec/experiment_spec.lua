@@ -19,6 +19,27 @@ end
 
 local images = { generator = "dcgan_generator", discriminator = "dcgan_discriminator", nf = 2, epochs = 1 }
 
+-- Labelled images of a shape.
+local function dataset(shape, count, classes)
+  local labels = {}
+  for i = 1, count do labels[i] = i % classes + 1 end
+  return mg.data.from_tensor(helper.values({ count, table.unpack(shape) }, 3), labels)
+end
+
+-- experiment.build with that data set in place of MNIST.
+local function build(data, given, settings)
+  local mnist = mg.data.mnist
+  mg.data.mnist = function(o)
+    require("moongan.options").check("mg.data.mnist", o, { folder = "", split = "train", range = {}, flat = true })
+    data.flat = o.flat
+    return data
+  end
+  local good, result = pcall(experiment.build, given, settings)
+  mg.data.mnist = mnist
+  if not good then error(result, 0) end
+  return result
+end
+
 describe("arguments", function()
   it("read values as what they look like", function()
     local cases = {
@@ -104,6 +125,18 @@ describe("experiment.configure", function()
     assert.equal(100, config.batch)
     assert.equal("integer", math.type(config.batch))
     assert.same({ 8, 3 }, config.grid)
+  end)
+
+  it("takes schedules as parts", function()
+    local config = experiment.configure(with{ schedule = { "linear", hold = 5 }, schedule_d = "step" },
+      { "schedule.final=0.5", "factor=0.25" })
+    assert.same({ type = "linear", hold = 5, final = 0.5, warmup = 0 }, config.schedule)
+    assert.equal(0.25, config.schedule_d.factor)
+    assert.is_nil(experiment.configure(with{ schedule = "cosine" }, { "schedule=none" }).schedule)
+    local trainer = build(dataset({ 28, 28, 1 }, 8, 2), minimal, { "schedule=step", "schedule.every=1", "batch=4" })
+    trainer.out, trainer.quiet = nil, true
+    trainer:run{ iterations = 3 }
+    helper.near(2e-6, trainer.optimizer_g:param_groups()[1].lr)
   end)
 
   it("takes entries in place of texts, too", function()
@@ -206,27 +239,6 @@ describe("experiment.configure", function()
     end)
   end
 end)
-
--- Labelled images of a shape.
-local function dataset(shape, count, classes)
-  local labels = {}
-  for i = 1, count do labels[i] = i % classes + 1 end
-  return mg.data.from_tensor(helper.values({ count, table.unpack(shape) }, 3), labels)
-end
-
--- experiment.build with that data set in place of MNIST.
-local function build(data, given, settings)
-  local mnist = mg.data.mnist
-  mg.data.mnist = function(o)
-    require("moongan.options").check("mg.data.mnist", o, { folder = "", split = "train", range = {}, flat = true })
-    data.flat = o.flat
-    return data
-  end
-  local good, result = pcall(experiment.build, given, settings)
-  mg.data.mnist = mnist
-  if not good then error(result, 0) end
-  return result
-end
 
 describe("experiment.build", function()
   it("takes sizes and classes from the data", function()

@@ -50,9 +50,10 @@ function scripts.run(arguments, files, f)
     write_data(folder .. "/data/mnist", 130)
     write_data(folder .. "/data/fashion-mnist", 130)
     for name, text in pairs(files) do scripts.write(folder .. "/" .. name, text) end
-    local text, status = helper.run(string.format("cd %s && LUA_PATH='%s' LUA_CPATH='%s' MOONGAN_DATA=%s/data %s %s",
+    local command = string.format("cd %s && export LUA_PATH='%s' LUA_CPATH='%s' MOONGAN_DATA=%s/data && %s %s",
       folder, absolute(package.path), absolute(package.cpath), folder, helper.interpreter(),
-      (arguments:gsub("{root}", here))))
+      (arguments:gsub("{root}", here)))
+    local text, status = helper.run(command)
     f(text, status, folder)
   end)
 end

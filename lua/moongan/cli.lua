@@ -23,7 +23,9 @@ local function load_command(name) return require("moongan.cli." .. name) end
 
 local function overview()
   local lines = { "Usage: moongan COMMAND ...", "", "Adversarial image generation.", "" }
-  for _, name in ipairs(COMMANDS) do lines[#lines + 1] = string.format("  %-12s %s", name, load_command(name).summary) end
+  for _, name in ipairs(COMMANDS) do
+    lines[#lines + 1] = string.format("  %-12s %s", name, load_command(name).summary)
+  end
   lines[#lines + 1] = "\n`moongan COMMAND --help` says more about one; `moongan --version` which version this is."
   return table.concat(lines, "\n") .. "\n"
 end

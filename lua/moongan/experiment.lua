@@ -27,7 +27,9 @@ local configure = require "moongan.experiment.configure"
 local options = require "moongan.options"
 local parts = require "moongan.experiment.parts"
 local progress = require "moongan.progress"
+local run = require "moongan.run"
 local sandbox = require "moongan.sandbox"
+local shell = require "moongan.shell"
 
 local experiment = {}
 
@@ -107,9 +109,9 @@ end
 local function complete(config, data)
   local derived = derived_options(config, data)
   for _, part in ipairs(NETWORKS) do complete_network(config, part, derived, data) end
-  config.conditional, config.labels = nil, nil
+  config.conditional, config.labels, config.class_names = nil, nil, nil
   if config.generator.classes then
-    config.conditional = derived.classes
+    config.conditional, config.class_names = derived.classes, { table.unpack(data.classes) }
     config.labels = config.generator.n_out and "one_hot" or "number"
   end
 end
@@ -169,15 +171,22 @@ end
 --- Build what a configuration describes.
 -- @param given     a configuration, complete or not
 -- @param settings  what counts more, or nil, as configure takes it
+-- @param data      what the trainer's batches come from in place of the configuration's data set, where
+--   the configuration is complete already
 -- @return a trainer; its `config` is the complete configuration
 -- @error  where the configuration is wrong, or its data cannot be had
-function experiment.build(given, settings)
+function experiment.build(given, settings, data)
   local config = experiment.configure(given, settings)
   if config.threads > 0 then moongan.set_threads(config.threads) end
-  local data = open_data(config)
-  complete(config, data)
-  local G, D = experiment.networks(config)
-  check_networks(config, G, D, data)
+  local G, D
+  if data then
+    G, D = experiment.networks(config)
+  else
+    data = open_data(config)
+    complete(config, data)
+    G, D = experiment.networks(config)
+    check_networks(config, G, D, data)
+  end
   if config.clip then config.optimizer_d.clip = config.clip end -- the optimizer clips as it steps
   local trainer = moongan.gan.Trainer{
     generator = G, discriminator = D, data = data, objective = parts.objective(config.objective),
@@ -188,7 +197,8 @@ function experiment.build(given, settings)
     noise = config.noise, nz = config.nz, batch = config.batch, seed = config.seed, n_critic = config.n_critic,
     n_generator = config.n_generator, average = config.average, out = config.out, grid = config.grid,
     sample_every = config.sample_every, log_every = config.log_every, quiet = config.quiet,
-    schedule = config.schedule, schedule_g = config.schedule_g, schedule_d = config.schedule_d,
+    schedule = parts.schedule(config.schedule), schedule_g = parts.schedule(config.schedule_g),
+    schedule_d = parts.schedule(config.schedule_d),
     accumulate = config.accumulate, clip_grad_norm = config.clip_grad_norm, config = config,
     checkpoint_every = config.checkpoint_every, keep_every = config.keep_every, overwrite = config.overwrite,
     animation = config.animation, tensorboard = config.tensorboard, verbose = config.verbose,
@@ -242,7 +252,15 @@ function experiment.go(trainer, limits)
 end
 
 --- Train what a configuration describes.
-function experiment.train(given, settings) return experiment.go(experiment.build(given, settings)) end
+-- @error  where its folder holds a run that may not be overwritten, and as `build` does
+function experiment.train(given, settings)
+  local config = experiment.configure(given, settings)
+  if not config.overwrite and moongan.file.exists(run.checkpoint_path(config.out, "last")) then
+    fail("%s holds a run already: `%s` goes on with it, overwrite=true begins anew in its place, out=FOLDER keeps both",
+      config.out, shell.command{ "moongan", "resume", config.out })
+  end
+  return experiment.go(experiment.build(config))
+end
 
 -- End the program with a message alone: these are a person's mistakes, and a traceback would hide
 -- the message.

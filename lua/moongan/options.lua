@@ -52,9 +52,12 @@ function options.fail(function_name, ...) raise(function_name .. ": " .. string.
 -- who did not write them.
 function options.message(problem)
   local text = tostring(problem)
-  if text:sub(1, #home - 1) == home:sub(2) or text:sub(1, 3) == "..." then text = text:gsub("^[^\n]-%.lua:%d+: ", "") end
-  return text
+  local placed = text:sub(1, #home - 1) == home:sub(2) or text:sub(1, 3) == "..."
+  return placed and text:gsub("^[^\n]-%.lua:%d+: ", "") or text
 end
+
+--- The text of an error of options.check or options.fail, without any place.
+function options.unplaced(problem) return (tostring(problem):gsub("^[^\n:]+:%d+: ", "")) end
 
 local function results_or_raise(ok, ...)
   if ok then return ... end

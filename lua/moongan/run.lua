@@ -64,7 +64,18 @@ end
 
 local OPEN_OPTIONS = {
   checkpoint = options.optional("string", "integer"), -- "last" (default), "best", or the iteration of one kept
+  data = true,                                        -- false: without the data set, to sample but not to train
 }
+
+-- What stands in for a run's data set, which nobody wants to wait for, or which is not there.
+local function no_data(state, folder)
+  local function stop() options.fail("mg.run.open", "%s was opened without its data set (data = false)", folder) end
+  return setmetatable({
+    forever = function() return stop end,
+    state = function() return state.data.batches end,
+    set_state = function() end,
+  }, { __len = function() return state.data.per_epoch or 0 end })
+end
 
 --- Rebuild the networks of a run from its folder alone, as its checkpoint has them.
 -- @return { folder =, config =, about = (config.json), iteration =, trainer = (resumed: run goes on with it),
@@ -79,8 +90,12 @@ function run.open(folder, given)
   if not about.config then
     options.fail(name, "%s: its networks were built by a script, which must resume it itself", folder)
   end
-  local trainer = require("moongan.experiment").build(about.config, { out = folder })
-  if not trainer:resume(which) then options.fail(name, "%s: expected a file", run.checkpoint_path(folder, which)) end
+  local state = run.load_state(folder, which)
+  if not state then options.fail(name, "%s: expected a file", run.checkpoint_path(folder, which)) end
+  local data = not o.data and no_data(state, folder) or nil
+  local trainer = require("moongan.experiment").build(about.config, { out = folder }, data)
+  trainer:load_state_dict(state)
+  trainer.resumed = true
   return {
     folder = folder, config = about.config, about = about, iteration = trainer.iteration, trainer = trainer,
     generator = trainer:sampler(), discriminator = trainer.discriminator,

@@ -25,26 +25,22 @@ local function find(command, name)
   arguments.wrong("unknown option %s: did you mean %s?", name, (options.nearest(name, names)))
 end
 
+-- The rule for an option's values, as options.check takes it.
+local function rule_of(row)
+  if row.choices then return options.one_of(table.unpack(row.choices)) end
+  if row.kind == "integer" then return options.integer(nil, row.min, row.max) end
+  if row.kind == "number" then return options.number(nil, row.min, row.max) end
+  return options.required("string")
+end
+
 -- The value of an option's text.
 local function convert(row, text)
   local value = text
-  if row.kind == "integer" then value = math.tointeger(tonumber(text)) end
-  if row.kind == "number" then value = tonumber(text) end
-  local good = value ~= nil and value == value and not (row.min and value < row.min) and not (row.max and value > row.max)
-    and not (value == "" and not row.empty)
-  for _, choice in ipairs(row.choices or {}) do
-    good = false
-    if choice == text then return text end
-  end
-  if good then return value end
-  local expected = row.choices and "one of " .. table.concat(row.choices, ", ")
-    or row.kind == "integer" and "a whole number" or row.kind == "number" and "a number" or "a name"
-  if row.min and row.max then
-    expected = string.format("%s from %s to %s", expected, row.min, row.max)
-  elseif row.min then
-    expected = string.format("%s of at least %s", expected, row.min)
-  end
-  arguments.wrong("%s: expected %s, got %q", row.long, expected, text)
+  if row.kind == "integer" or row.kind == "number" then value = tonumber(text) or text end
+  if text == "" then arguments.wrong("%s: expected a value, got an empty one", row.long) end
+  local good, checked = pcall(options.check, "", { [row.long] = value }, { [row.long] = rule_of(row) })
+  if good then return checked[row.long] end
+  arguments.wrong("%s", (options.unplaced(checked):gsub("^: option ", "")))
 end
 
 -- An option's name and the value that is written with it, as in --seed=3 or -n64.

@@ -23,7 +23,8 @@ configuration says differently from the others.]],
 
 -- What every training has; columns of statistics beside these are metrics.
 local COMMON = {
-  iteration = true, epoch = true, d_loss = true, g_loss = true, lr_d = true, lr_g = true, seconds = true, partial = true,
+  iteration = true, epoch = true, d_loss = true, g_loss = true, lr_d = true, lr_g = true, seconds = true,
+  partial = true,
 }
 
 -- The last value of each column of a run's statistics.

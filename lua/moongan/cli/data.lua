@@ -22,7 +22,8 @@ local data = {
   moongan data info image_folder folder=flowers size=64
   moongan data show cifar10 --class horse -n 25 -o horses.png]],
   options = {
-    { long = "--count", short = "-n", key = "count", kind = "integer", default = 64, min = 1, meaning = "show: images" },
+    { long = "--count", short = "-n", key = "count", kind = "integer", default = 64, min = 1,
+      meaning = "show: images" },
     { long = "--output", short = "-o", key = "output", kind = "string", default = "data.png", value = "FILE",
       meaning = "show: PNG file to write" },
     { long = "--class", key = "class", kind = "string", value = "K", meaning = "show: only this class" },
@@ -86,11 +87,9 @@ end
 local function show_pictures(dataset, o)
   if o.class then dataset = choose(dataset, o.class) end
   local count = math.min(o.count, #dataset)
-  for _, images in dataset:batches(count, { seed = o.seed }):epoch() do
-    moongan.image.save_grid(o.output, images, { scale = o.scale, range = dataset.range })
-    print(string.format("%s: %d images of %s", o.output, count, dataset.name))
-    return
-  end
+  local _, images = dataset:batches(count, { seed = o.seed }):epoch()()
+  moongan.image.save_grid(o.output, images, { scale = o.scale, range = dataset.range })
+  print(string.format("%s: %d images of %s", o.output, count, dataset.name))
 end
 
 function data.run(o)

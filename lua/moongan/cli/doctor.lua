@@ -21,7 +21,7 @@ local function show_build()
   local asked = os.getenv("MOONGAN_THREADS")
   line("threads", "%d%s", moongan.threads(), asked and " (MOONGAN_THREADS=" .. asked .. ")" or "")
   line("SIMD", "%s", build.simd)
-  line("JPEG", "%s", build.jpeg and "can be read" or "cannot be read: built without libjpeg-turbo, or it is not installed")
+  line("JPEG", "%s", build.jpeg and "can be read" or "cannot be read: libjpeg-turbo is missing, or was at the build")
 end
 
 local function show_data()

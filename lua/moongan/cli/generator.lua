@@ -25,7 +25,9 @@ end
 
 --- Open the run that a command names, its random numbers those of --seed.
 function generator.open(o)
-  local opened = run.open(o.words[1], { checkpoint = math.tointeger(tonumber(o.checkpoint)) or o.checkpoint })
+  local opened = run.open(o.words[1], {
+    checkpoint = math.tointeger(tonumber(o.checkpoint)) or o.checkpoint, data = false,
+  })
   moongan.manual_seed(o.seed)
   return opened
 end
@@ -37,7 +39,7 @@ function generator.classes(opened, o)
     if o.class then arguments.wrong("--class: %s is not conditional", opened.folder) end
     return nil
   end
-  local names, list = opened.trainer.data.classes or {}, {}
+  local names, list = opened.config.class_names or {}, {}
   if not o.class then
     for k = 1, count do list[k] = k end
     return list

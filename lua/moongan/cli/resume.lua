@@ -3,6 +3,7 @@
 local arguments = require "moongan.cli.arguments"
 local experiment = require "moongan.experiment"
 local options = require "moongan.options"
+local run = require "moongan.run"
 
 local resume = {
   summary = "go on with a run that was interrupted",
@@ -21,7 +22,7 @@ local LIMITS = { epochs = true, iterations = true, seconds = true }
 local function limits_of(config, settings)
   for _, setting in ipairs(settings) do
     local key = setting:match("^[^=]*")
-    if not LIMITS[key] then arguments.wrong("%s: expected epochs, iterations or seconds; all else is as it was", key) end
+    if not LIMITS[key] then arguments.wrong("%s: expected epochs, iterations or seconds, all else stays", key) end
   end
   local good, changed = pcall(experiment.configure, config, settings)
   if not good then arguments.wrong("%s", options.message(changed)) end
@@ -29,7 +30,7 @@ local function limits_of(config, settings)
 end
 
 function resume.run(o)
-  local opened = require("moongan.run").open(o.words[1])
+  local opened = run.open(o.words[1])
   local limits = limits_of(opened.config, o.settings)
   experiment.go(opened.trainer, limits)
 end

@@ -88,9 +88,7 @@ local function plan(o)
     cell.folder = root .. "/" .. cell.name
     cell.settings[#cell.settings + 1] = "out=" .. cell.folder
     cell.words = { "train", "--continue", path:sub(1, 1) == "-" and "./" .. path or path, table.unpack(cell.settings) }
-    local lines = {}
-    for i, line in ipairs(experiment.flat(train.configure(path, cell.settings))) do lines[i] = line[1] .. "=" .. line[2] end
-    cell.text = table.concat(lines, "\n")
+    cell.text = json.encode(train.configure(path, cell.settings))
   end
   return cells, root
 end
@@ -163,7 +161,8 @@ function sweep.run(o)
     if moongan.file.exists(cell.folder .. "/config.json") then folders[#folders + 1] = cell.folder end
   end
   if #folders > 0 then require("moongan.cli.compare").show(folders, { output = root .. "/compare.png" }) end
-  if #failed > 0 then error(string.format("%d of %d runs failed: %s", #failed, #cells, table.concat(failed, ", ")), 0) end
+  if #failed == 0 then return 0 end
+  error(string.format("%d of %d runs failed: %s", #failed, #cells, table.concat(failed, ", ")), 0)
 end
 
 return sweep

@@ -5,6 +5,7 @@ local arguments = require "moongan.cli.arguments"
 local experiment = require "moongan.experiment"
 local moongan = require "moongan"
 local options = require "moongan.options"
+local run = require "moongan.run"
 
 local train = {
   summary = "train what a configuration file describes",
@@ -24,7 +25,8 @@ A configuration is a Lua file that returns a table, and is run without access to
 than the file, generator.nf=64 for an option of a part.  A run's config.json is a configuration, too.
 Ctrl-C ends a run that `moongan resume` takes up again.]],
   options = {
-    { long = "--continue", key = "continue", kind = "flag", meaning = "take up the run in the folder, where there is one" },
+    { long = "--continue", key = "continue", kind = "flag",
+      meaning = "take up the run that is in the folder, where there is one" },
   },
 }
 
@@ -50,15 +52,16 @@ end
 
 --- Whether a run folder has something to go on with.
 function train.has_checkpoint(folder)
-  return moongan.file.exists(require("moongan.run").checkpoint_path(folder, "last")) == "file"
+  return moongan.file.exists(run.checkpoint_path(folder, "last")) == "file"
 end
 
 function train.run(o)
   local config = train.configure(o.words[1], o.settings)
   if o.continue and train.has_checkpoint(config.out) then
-    return require("moongan.cli.resume").run{ words = { config.out }, settings = {} }
+    experiment.go(run.open(config.out).trainer, experiment.limits(config))
+  else
+    experiment.train(config)
   end
-  experiment.train(config)
 end
 
 return train

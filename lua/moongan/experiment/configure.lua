@@ -33,7 +33,7 @@ local function elsewhere(config, key)
   for _, part in ipairs(parts.order) do
     local having = parts.names_with(part, key)
     if #having > 0 then
-      local entry = part == "penalty" and config.penalty and config.penalty[1] or config[part]
+      local entry = parts.entries(config, part)[1]
       return string.format("an option of %s %s, not of %s", part, table.concat(having, ", "),
         entry and entry.type or "none")
     end
@@ -94,11 +94,11 @@ local function put_into_part(part, entry, path, text)
     fail("%s: %s", part, options.unknown(key, options.names(parts.known(part, entry.type))))
   end
   if entry[key] == nil and #path > 1 then
-    local good, checked = pcall(parts.check, part, part == "penalty" and { entry } or entry)
-    if good then entry[key] = sandbox.plain(part == "penalty" and checked[1] or checked)[key] end
+    local good, checked = pcall(parts.check_one, part, entry)
+    if good then entry[key] = sandbox.plain(checked)[key] end
   end
   put(entry, path, text, function()
-    local good, message = pcall(parts.check, part, part == "penalty" and { entry } or entry)
+    local good, message = pcall(parts.check_one, part, entry)
     return good or not tostring(message):find("option " .. key .. ":", 1, true)
   end)
 end
@@ -106,8 +106,8 @@ end
 -- The table of a part that a path leads to, and what is left of the path.
 local function descend(config, path)
   local entry, rest = config[path[1]], { table.unpack(path, 2) }
+  if entry == nil then fail("%s: there is no %s", table.concat(path, "."), path[1]) end
   if path[1] ~= "penalty" then return entry, rest end
-  if entry == nil then fail("%s: there is no penalty", table.concat(path, ".")) end
   if math.type(rest[1]) == "integer" then
     local chosen = entry[rest[1]]
     if not chosen or #rest < 2 then fail("%s: expected penalty.1 to penalty.%d", table.concat(path, "."), #entry) end
@@ -163,7 +163,7 @@ end
 
 -- A part or key at the top: what its text stands for; nil for "none".
 local function replacement(key, text)
-  if text == "none" and (key == "penalty" or (keys.rules[key] ~= nil and keys.rules[key].default == nil)) then
+  if text == "none" and (parts.may_lack[key] or (keys.rules[key] ~= nil and keys.rules[key].default == nil)) then
     return nil
   end
   if parts.kind_of[key] == nil then return top_value(key, text) end
@@ -269,7 +269,7 @@ local function check_all(config)
   local top = {}
   for key in pairs(keys.rules) do top[key] = config[key] end
   local good, checked = pcall(options.check, "configuration", top, keys.rules)
-  if not good then error((options.message(checked):gsub("^configuration: option ", "")), 0) end
+  if not good then error((options.unplaced(checked):gsub("^configuration: option ", "")), 0) end
   check_grid(checked.grid)
   for _, part in ipairs(parts.order) do
     if config[part] then checked[part] = parts.check(part, config[part]) end

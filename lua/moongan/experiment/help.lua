@@ -18,6 +18,7 @@ local MEANINGS = {
   data = "data set", generator = "network from noise to images", discriminator = "network from images to scores",
   objective = "what both make smaller", penalty = "on the discriminator's gradient; none; a number: wgan_gp's weight",
   optimizer_g = "of the generator", optimizer_d = "of the discriminator",
+  schedule = "of both learning rates", schedule_g = "of the generator's", schedule_d = "of the discriminator's",
 }
 
 local WIDTH = 96 -- of a line of names
@@ -44,9 +45,7 @@ local function option_words(part, entry)
 end
 
 local function add_part(lines, part, config)
-  local value = config[part]
-  local entries = part == "penalty" and (value or {}) or { value }
-  local names = {}
+  local entries, names = parts.entries(config, part), {}
   for i, entry in ipairs(entries) do names[i] = entry.type end
   lines[#lines + 1] = string.format("  %s=%s", part, #names > 0 and table.concat(names, ",") or "none")
   lines[#lines + 1] = string.format("      %s; one of:", MEANINGS[part])

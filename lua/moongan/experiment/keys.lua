@@ -11,9 +11,6 @@ local keys = {
   { "clip", options.number(nil, 0), "bound of the discriminator's weights" },
   { "clip_grad_norm", options.number(nil, 0), "bound of the norm of an update's gradients" },
   { "accumulate", options.integer(1, 1), "batches that an update adds the gradients of" },
-  { "schedule", options.optional("string", "table"), "of learning rates: constant, linear, cosine, step, or a table" },
-  { "schedule_g", options.optional("string", "table"), "of the generator's" },
-  { "schedule_d", options.optional("string", "table"), "of the discriminator's" },
   { "unrolled", options.integer(nil, 1), "steps of the discriminator that the generator looks ahead" },
   { "auxiliary", options.number(nil, 0), "weight of the class loss (acgan_discriminator: 1)" },
   { "nz", options.integer(100, 1), "size of the noise" },
@@ -38,7 +35,8 @@ local keys = {
   { "verbose", false, "print what log.txt gets" },
   { "quiet", false, "print nothing while training" },
   { "conditional", options.integer(nil, 2) },     -- number of classes that the networks are told
-  { "labels", options.optional("string") },       -- and how: "one_hot", "number"
+  { "labels", options.optional("string") },       -- how: "one_hot", "number"
+  { "class_names", options.optional("table") },   -- and what people call them
 }
 
 --- What a configuration file says about itself, for people, and its choices between networks.

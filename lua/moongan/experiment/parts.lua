@@ -120,18 +120,31 @@ end, function(name)
   return function_name, all
 end, {})
 
+local SCHEDULES = { "constant", "cosine", "linear", "step" }
+
+kinds.schedule = checked_kind(function() return SCHEDULES end,
+  function(name) return options.known(require("moongan.schedule").new, { name }) end, {})
+
 -- ---- parts -----------------------------------------------------------------------------------
 
 --- The parts' names, and the kind of each.
 parts.kind_of = {
   data = "data", generator = "generator", discriminator = "discriminator", objective = "objective",
-  penalty = "penalty", optimizer_g = "optimizer", optimizer_d = "optimizer",
+  penalty = "penalty", optimizer_g = "optimizer", optimizer_d = "optimizer", schedule = "schedule",
+  schedule_g = "schedule", schedule_d = "schedule",
 }
-parts.order = { "data", "generator", "discriminator", "objective", "penalty", "optimizer_g", "optimizer_d" }
+parts.order = {
+  "data", "generator", "discriminator", "objective", "penalty", "optimizer_g", "optimizer_d", "schedule", "schedule_g",
+  "schedule_d",
+}
+
+--- Parts that a configuration may do without.
+parts.may_lack = { penalty = true, schedule = true, schedule_g = true, schedule_d = true }
 
 -- Parts of one group share an option that stands at the top of a configuration.
 local GROUPS = {
   { "data" }, { "generator", "discriminator" }, { "objective" }, { "penalty" }, { "optimizer_g", "optimizer_d" },
+  { "schedule", "schedule_g", "schedule_d" },
 }
 
 local function kind(part) return kinds[parts.kind_of[part]] end
@@ -213,22 +226,28 @@ local function options_of(entry)
   return result
 end
 
-local function check_one(part, entry)
+--- A table with its type, of a part: checked, with all defaults but for what follows from the rest of
+-- the configuration.
+function parts.check_one(part, entry)
   local given = options_of(entry)
   local good, checked = pcall(kind(part).check, entry.type, given)
-  if not good then fail("%s: %s", part, options.message(checked)) end
+  if not good then fail("%s: %s", part, options.unplaced(checked)) end
   for key in pairs(kind(part).derived) do checked[key] = given[key] end
   checked.type = entry.type
   return checked
 end
 
---- A part in its normal form with all values checked and all defaults filled in, but for what
--- follows from the rest of the configuration.
+--- The same for a part in its normal form.
 function parts.check(part, normal)
-  if part ~= "penalty" then return check_one(part, normal) end
+  if part ~= "penalty" then return parts.check_one(part, normal) end
   local list = {}
-  for i, entry in ipairs(normal) do list[i] = check_one(part, entry) end
+  for i, entry in ipairs(normal) do list[i] = parts.check_one(part, entry) end
   return list
+end
+
+--- The tables of a part in a configuration: one, several (penalties), or none.
+function parts.entries(config, part)
+  return part == "penalty" and config.penalty or { config[part] }
 end
 
 -- ---- options at the top ----------------------------------------------------------------------
@@ -239,8 +258,7 @@ local function holders_of(config, key)
   for _, group in ipairs(GROUPS) do
     local holders = { group = group }
     for _, part in ipairs(group) do
-      local entries = part == "penalty" and (config.penalty or {}) or { config[part] }
-      for _, entry in ipairs(entries) do
+      for _, entry in ipairs(parts.entries(config, part)) do
         if parts.known(part, entry.type)[key] then holders[#holders + 1] = { part = part, entry = entry } end
       end
     end
@@ -265,8 +283,7 @@ end
 function parts.loose_names(config)
   local set = {}
   for _, part in ipairs(parts.order) do
-    local entries = part == "penalty" and (config.penalty or {}) or { config[part] }
-    for _, entry in ipairs(entries) do
+    for _, entry in ipairs(parts.entries(config, part)) do
       for key in pairs(parts.known(part, entry.type)) do set[key] = true end
     end
   end
@@ -286,6 +303,14 @@ function parts.is_fetched(name) return require("moongan.data.sets")[name] ~= nil
 
 --- The data set.
 function parts.data(entry) return moongan.data[entry.type](options_of(entry)) end
+
+--- A schedule, or nil, as mg.gan.Trainer takes it.
+function parts.schedule(entry)
+  if not entry then return nil end
+  local result = options_of(entry)
+  result[1] = entry.type
+  return result
+end
 
 --- The objective, as mg.gan.Trainer takes it.
 function parts.objective(entry)

@@ -81,6 +81,8 @@ describe("make env", function()
     local text, status = helper.run(environment)
     assert.are.equal(0, status)
     assert.are.equal(2, select(2, text:gsub("export LUA_C?PATH=[^\n]*;;\"\n", "")))
+    local version, good = helper.run('eval "$(' .. environment .. ')" && cd / && moongan --version')
+    assert.are.equal(0, good, version)
     text, status = helper.run('eval "$(' .. environment .. ')" && cd / && ' .. helper.interpreter() ..
       " -e 'io.write(require(\"moongan\").version)'")
     assert.are.equal(0, status)

@@ -49,6 +49,22 @@ describe("README", function()
     end)
   end)
 
+  it("shows commands that work", function()
+    local commands = assert(readme:match("```sh\n(.-)```"))
+    local lines = { "-e '' " } -- what comes before the first command of ours
+    for line in commands:gmatch("[^\n]+") do
+      local command = line:gsub("%s+#.*", ""):gsub("^moongan", "lua5.4 {root}/bin/moongan")
+      command = command:gsub("experiments/", "{root}/%0"):gsub("epochs=%d+", "iterations=1 batch=8 quiet=yes")
+      lines[#lines + 1] = command:gsub("lua5.4", (require("spec.helper").interpreter()))
+    end
+    scripts.run(table.concat(lines, " && "), {}, function(text, status, folder)
+      assert.equal(0, status, text)
+      for _, name in ipairs{ "grid", "strips", "walk", "runs/wgan-sweep/clip=0.01,n_critic=5/samples" } do
+        assert.truthy(scripts.exists(folder .. "/" .. name .. ".png"), name)
+      end
+    end)
+  end)
+
   it("names files that exist", function()
     for path in readme:gmatch("%]%(([%w_/%.]+)%)") do assert.truthy(scripts.exists(path), path) end
   end)

@@ -24,6 +24,7 @@
 local moongan = require "moongan"
 local arguments = require "moongan.experiment.arguments"
 local configure = require "moongan.experiment.configure"
+local json = require "moongan.json"
 local options = require "moongan.options"
 local parts = require "moongan.experiment.parts"
 local progress = require "moongan.progress"
@@ -39,8 +40,30 @@ local function fail(...) error(string.format(...), 0) end
 
 -- ---- configurations --------------------------------------------------------------------------
 
---- Read a configuration file: Lua that is run without access to anything (see moongan.sandbox).
--- Where it has no name, it gets that of the file.
+-- What follows from the data of a complete configuration is taken out, so that other data may take
+-- their place.
+local function without_derived(config)
+  for _, part in ipairs(NETWORKS) do
+    for key in pairs(config[part] or {}) do
+      if parts.is_derived(part, key) then config[part][key] = nil end
+    end
+  end
+  config.conditional, config.labels, config.class_names = nil, nil, nil
+  return config
+end
+
+-- The configuration in a run's config.json.
+local function from_json(text, path)
+  local about, why = json.try_decode(text)
+  if not about then fail("%s: %s", path, why) end
+  if type(about) ~= "table" or type(about.config) ~= "table" then
+    fail("%s: expected a run's config.json, which has an object \"config\"", path)
+  end
+  return without_derived(sandbox.plain(about.config))
+end
+
+--- Read a configuration file: Lua that is run without access to anything (see moongan.sandbox), or a
+-- run's config.json.  Where it has no name, it gets that of the file.
 -- @return the table as it is written
 -- @error  a text that begins with the path
 function experiment.load(path)
@@ -48,6 +71,7 @@ function experiment.load(path)
   local text = file and file:read("a")
   if file then file:close() end
   if not text then fail("%s", why or path .. ": expected a file, got a folder") end
+  if path:find("%.json$") then return from_json(text, path) end
   local given, message = sandbox.load(text, path)
   if not given then fail("%s", message) end
   given.name = given.name or path:match("([^/]*)%.lua$") or path:match("[^/]*$")

@@ -145,10 +145,17 @@ describe("a run folder", function()
           return mg.full({ n, 3 }, self.n / 1000)
         end, __index = { state = function() return { n = self.n } end, set_state = function(_, s) self.n = s.n end } })
       end
-      trainer_of{ noise = noise(), out = folder }:run{ iterations = 2 }
-      local again = trainer_of{ noise = noise(), out = folder }
-      again:resume()
-      assert.equal(4 + 2 * 10, again.noise.n)
+      local function penalty()
+        local self = { n = 0 }
+        return setmetatable(self, { __call = function()
+          self.n = self.n + 1
+          return mg.tensor(0.0)
+        end, __index = { state = function() return { n = self.n } end, set_state = function(_, s) self.n = s.n end } })
+      end
+      trainer_of{ noise = noise(), penalty = { { penalty(), weight = 2 } }, out = folder }:run{ iterations = 2 }
+      local own = { noise(), penalty() }
+      trainer_of{ noise = own[1], penalty = { { own[2], weight = 2 } }, out = folder }:resume()
+      assert.same({ 4 + 2 * 10, 2 }, { own[1].n, own[2].n })
     end)
   end)
 
@@ -198,19 +205,25 @@ describe("a run folder", function()
     end)
   end)
 
+  -- A configuration of tiny images and networks.
+  local function configuration(folder, more)
+    local images, labels = {}, {}
+    for i = 1, 40 do images[i], labels[i] = string.char(i * 5):rep(784), string.char(i % 10) end
+    mg.file.write(folder .. "/train-images-idx3-ubyte",
+      string.pack(">I4I4I4I4", 0x803, 40, 28, 28) .. table.concat(images))
+    mg.file.write(folder .. "/train-labels-idx1-ubyte", string.pack(">I4I4", 0x801, 40) .. table.concat(labels))
+    local config = {
+      data = { "mnist", folder = folder }, generator = "mlp_generator", discriminator = "mlp_critic", nz = 8,
+      batch = 10, iterations = 4, average = 0.5, quiet = true, sample_every = 2, threads = 1, name = "tiny",
+      out = folder .. "/run",
+    }
+    for key, value in pairs(more or {}) do config[key] = value end
+    return config
+  end
+
   it("rebuilds its networks from config.json", function()
     helper.with_folder(function(folder)
-      mg.file.make_folder(folder .. "/data")
-      local images, labels = {}, {}
-      for i = 1, 40 do images[i], labels[i] = string.char(i * 5):rep(784), string.char(i % 10) end
-      mg.file.write(folder .. "/data/train-images-idx3-ubyte",
-        string.pack(">I4I4I4I4", 0x803, 40, 28, 28) .. table.concat(images))
-      mg.file.write(folder .. "/data/train-labels-idx1-ubyte", string.pack(">I4I4", 0x801, 40) .. table.concat(labels))
-      local trainer = mg.experiment.build({
-        data = { "mnist", folder = folder .. "/data" }, generator = "mlp_generator", discriminator = "mlp_critic",
-        objective = "wasserstein", penalty = "wgan_gp", nz = 8, batch = 10, iterations = 3, average = 0.5, quiet = true,
-        schedule = "cosine", name = "wgan", out = folder .. "/run",
-      })
+      local trainer = mg.experiment.build(configuration(folder))
       trainer:run{ iterations = 3 }
       local opened = mg.run.open(folder .. "/run")
       assert.equal(3, opened.iteration)
@@ -222,6 +235,32 @@ describe("a run folder", function()
       helper.error_like(function() mg.run.open(folder .. "/run", { checkpoint = "best" }) end, "best.safetensors")
       helper.error_like(function() mg.run.open(folder .. "/none") end, "config.json")
     end)
+  end)
+
+  it("takes up whatever a configuration describes", function()
+    -- Decoded batch by batch.
+    local pictures = { "image_folder", size = 28, flip = true, unlabelled = true, budget = 1 }
+    local dcgan = { generator = { "dcgan_generator", nf = 2 }, discriminator = { "dcgan_discriminator", nf = 2 } }
+    local cases = {
+      { unrolled = 2, schedule = "cosine", clip_grad_norm = 1, accumulate = 2 },
+      { generator = { "cdcgan_generator", nf = 2 }, discriminator = { "acgan_discriminator", nf = 2 } },
+      { data = pictures, generator = dcgan.generator, discriminator = dcgan.discriminator, batch = 4 },
+    }
+    for _, case in ipairs(cases) do
+      helper.with_folder(function(folder)
+        mg.file.make_folder(folder .. "/pictures")
+        for i = 1, 9 do
+          mg.image.save(string.format("%s/pictures/%d.png", folder, i), helper.values({ 30, 31, 3 }, i))
+        end
+        pictures.folder = folder .. "/pictures"
+        mg.experiment.build(configuration(folder, case), { out = folder .. "/alone" }):run{ iterations = 4 }
+        local stopped = mg.experiment.build(configuration(folder, case))
+        stopped.callbacks = { iteration = function(self) return self.iteration == 3 and "stop" or nil end }
+        stopped:run{ iterations = 4 }
+        mg.run.open(folder .. "/run").trainer:run{ iterations = 4 }
+        assert.is_nil(require("spec.killing").difference(folder .. "/alone", folder .. "/run"))
+      end)
+    end
   end)
 end)
 

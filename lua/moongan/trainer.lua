@@ -393,13 +393,14 @@ end
 
 -- ---- checkpoints -----------------------------------------------------------------------------
 
--- Options that may have a state of their own, as tables or userdata with methods state and set_state.
-local STATEFUL = { "objective", "penalty", "noise" }
-
--- f(name, value) for those that have.
+-- f(name, value) for what was given to the trainer and has a state of its own: methods state and set_state.
 local function each_stateful(self, f)
-  for _, name in ipairs(STATEFUL) do
-    local value = self[name]
+  local given = { objective = self.given.objective, penalty = self.given.penalty, noise = self.given.noise }
+  for i, entry in ipairs(type(given.penalty) == "table" and given.penalty or {}) do
+    given["penalty" .. i] = type(entry) == "table" and entry[1] or nil
+  end
+  for _, name in ipairs(options.names(given)) do
+    local value = given[name]
     if source.has_method(value, "state") and source.has_method(value, "set_state") then f(name, value) end
   end
 end

@@ -296,7 +296,7 @@ local function machine()
   return { system = uname:read("l"), processor = processor, blas = build.blas, simd = build.simd }
 end
 
--- What config.json says: the configuration, else the plain options, and what the run ran on.
+-- What config.json says: the configuration, where there is one, the trainer's plain options, and what it ran on.
 local function about(trainer)
   local plain = {}
   for key, value in pairs(trainer.given) do

@@ -5,7 +5,7 @@
 #                      V=1 shows commands, WERROR= lets warnings pass
 #   make test          the specs, in both precisions;  SPEC=spec/x_spec.lua for some
 #   make quickstart    train WGAN-GP on Fashion-MNIST for two minutes: runs/quickstart
-#   make bench         JSON lines;  BENCH="--threads 2 --seconds 3 wgan_gp_mlp"; kernels: BENCH="micro gemm conv"
+#   make bench         JSON lines;  BENCH="--threads 2 --seconds 3 wgan_gp_mlp", or "micro conv", or "scaling"
 #   make asan          the specs under AddressSanitizer and UBSan
 #   make soak          10 000 iterations of WGAN-GP must not grow;  ITERATIONS=n for another number
 #   make kills         a training killed 200 times ends in the same bits;  KILLS=n for another number

@@ -2,11 +2,13 @@
 --
 -- Usage: lua5.4 experiments/bench.lua [--threads 2] [--seconds 3] [CONFIG ...]
 --        lua5.4 experiments/bench.lua [--threads 2] [--seconds 0.2] micro [GROUP ...]
+--        lua5.4 experiments/bench.lua [--seconds 0.5] scaling [FILE]
 --
 -- Prints one JSON object a line: config, engine, threads, ms_per_iteration (median over 5 blocks),
 -- ms_min, iterations, gflop (what the matrix products of an iteration need) and peak_rss_mb; for
 -- the config sgemm: config, threads, gflops.  Data are random tensors already in memory, so only
--- training is timed.  `micro` times kernels: see bench/micro.lua.
+-- training is timed.  `micro` times kernels, `scaling` other batches and sizes: see
+-- bench/micro.lua and bench/scaling.lua.
 
 local mg = require "moongan"
 
@@ -230,7 +232,7 @@ end
 local function run_configs(threads, seconds, names)
   for _, name in ipairs(names) do
     if not configs[name] and name ~= "sgemm" then
-      usage_error("unknown config %s; one of %s, sgemm, or micro", name, table.concat(order, ", "))
+      usage_error("unknown config %s; one of %s, sgemm; or micro, scaling", name, table.concat(order, ", "))
     end
   end
   for _, name in ipairs(#names > 0 and names or order) do
@@ -244,6 +246,8 @@ mg.set_threads(threads)
 if names[1] == "micro" then
   local fine, problem = dofile(here .. "bench/micro.lua")(threads, seconds or 0.2, { table.unpack(names, 2) })
   if not fine then usage_error("%s", problem) end
+elseif names[1] == "scaling" then
+  dofile(here .. "bench/scaling.lua")(seconds or 0.5, { table.unpack(names, 2) })
 else
   run_configs(threads, seconds or 3, names)
 end

@@ -176,6 +176,15 @@ describe("experiments/bench.lua", function()
     end)
   end)
 
+  it("times other batches, sizes and threads, each in a process of its own", function()
+    scripts.run(script .. "--seconds 0.001 scaling cell mlp 28 16 1", {}, function(text, status)
+      assert.equal(0, status, text)
+      local cell = mg.json.decode(text)
+      assert.near(1.211 * 16 / 64, cell.gflop, 1e-3)
+      assert.truthy(cell.ms > 0 and cell.tensor_mb > 0)
+    end)
+  end)
+
   it("refuses what it does not know, printing nothing on standard output", function()
     for arguments, fragment in pairs{
       ["gan_mpl"] = "unknown config gan_mpl; one of gan_mlp",

@@ -46,4 +46,16 @@ function measure.peak_rss_mb()
   return kilobytes and kilobytes // 1024
 end
 
+--- A word of a shell command.
+function measure.quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+--- Shell words that start the interpreter that runs this, and this script in it.
+function measure.interpreter()
+  local i = 0
+  while arg[i - 1] do i = i - 1 end
+  return measure.quote(arg[i])
+end
+
+function measure.script() return measure.interpreter() .. " " .. measure.quote(arg[0]) end
+
 return measure

@@ -82,7 +82,9 @@ end
 
 function groups.activation()
   local list, x = {}, large()
-  for _, name in ipairs{ "ReLU", "Tanh", "Sigmoid", "Softplus", "GELU" } do layer_rows(list, name, nn[name](), x, 2, 3) end
+  for _, name in ipairs{ "ReLU", "Tanh", "Sigmoid", "Softplus", "GELU" } do
+    layer_rows(list, name, nn[name](), x, 2, 3)
+  end
   layer_rows(list, "LeakyReLU", nn.LeakyReLU(0.2), x, 2, 3)
   layer_rows(list, "MaxPool2d", nn.MaxPool2d(2), x, 1.25, 1.5)
   layer_rows(list, "AvgPool2d", nn.AvgPool2d(2), x, 1.25, 1.25)
@@ -164,17 +166,6 @@ local function flops_of(network, noise)
   return sum
 end
 
-local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
-
--- The interpreter that runs this script.
-local function interpreter()
-  local i = 0
-  while arg[i - 1] do i = i - 1 end
-  return arg[i]
-end
-
-local function command(...) return table.concat({ quote(interpreter()), ... }, " ") end
-
 function groups.sample()
   local list, models = {}, mg.models
   local networks = { { "MLP", models.mlp_generator() }, { "DCGAN 32", models.dcgan_generator{ size = 32 } },
@@ -190,8 +181,9 @@ function groups.sample()
   end
   local weights, picture = os.tmpname(), os.tmpname()
   mg.safetensors.save(weights, networks[1][2]:state_dict())
-  local start = command("-e", quote('require "moongan"'))
-  local sample = command(here .. "bench/sample.lua", quote(weights), quote(picture))
+  local quote, interpreter = measure.quote, measure.interpreter()
+  local start = interpreter .. " -e " .. quote('require "moongan"')
+  local sample = table.concat({ interpreter, quote(here .. "bench/sample.lua"), quote(weights), quote(picture) }, " ")
   list[#list + 1] = { "cold start: require", function() assert(os.execute(start)) end }
   list[#list + 1] = { "cold start: 64 digits, weights to PNG", function() assert(os.execute(sample)) end }
   list.finish = function()

@@ -11,8 +11,22 @@
 
 /* ---- helpers; messages count positions from 1, as Lua does ---------------------------------- */
 
+#define MAX_FAST 16777216 /* whole numbers below it are exact as floats */
+
+/* Whether n numbers are whole and within 0 .. size - 1, size being at most MAX_FAST. */
+static bool all_within(int64_t n, const real *x, int64_t size) {
+  const real end = (real)size;
+  int outside = 0;
+  for (int64_t i = 0; i < n; i++) {
+    real inside = x[i] >= 0 && x[i] < end ? x[i] : (real)0.5;
+    outside |= inside != (real)(int32_t)inside;
+  }
+  return !outside;
+}
+
 /* Every index whole and within 0 .. size - 1. */
 static bool check_indices(const mg_tensor *index, int64_t size) {
+  if (size <= MAX_FAST && all_within(index->numel, index->data, size)) return true;
   for (int64_t i = 0; i < index->numel; i++) {
     double value = (double)index->data[i];
     if (value >= 0 && value < (double)size && value == (double)(int64_t)value) continue;

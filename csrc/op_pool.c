@@ -79,20 +79,32 @@ bool mg_shape_max_pool2d_index(const mg_call *call, mg_shape *result) {
   return true;
 }
 
+#define CHANNELS 256 /* taken at a time */
+
+/* Where the largest of a window stands, for n channels from the one on that `image` points at. */
+static void max_window(const pool_job *job, const real *image, int64_t oy, int64_t ox, int64_t n, real *at) {
+  real best[CHANNELS];
+  bool first = true;
+  FOR_PIXELS(job) {
+    int64_t pixel = y * job->w + x;
+    const real *here = image + pixel * job->c;
+    if (!first) {
+      mg_kernel->take_larger(n, here, (real)pixel, best, at);
+      continue;
+    }
+    memcpy(best, here, (size_t)n * sizeof *best);
+    for (int64_t c = 0; c < n; c++) at[c] = (real)pixel;
+    first = false;
+  }
+}
+
 static void max_images(void *argument, int64_t begin, int64_t end) {
   const pool_job *job = argument;
   FOR_WINDOWS(job, begin, end) {
     real *at = job->to + ((n * job->oh + oy) * job->ow + ox) * job->c;
     const real *image = job->from + n * job->h * job->w * job->c;
-    bool first = true;
-    FOR_PIXELS(job) {
-      int64_t pixel = y * job->w + x;
-      for (int64_t c = 0; c < job->c; c++) {
-        real best = first ? 0 : image[(int64_t)at[c] * job->c + c], here = image[pixel * job->c + c];
-        if (first || here > best || (here != here && best == best)) at[c] = (real)pixel;
-      }
-      first = false;
-    }
+    for (int64_t c = 0; c < job->c; c += CHANNELS)
+      max_window(job, image + c, oy, ox, MG_MIN(CHANNELS, job->c - c), at + c);
   }
 }
 

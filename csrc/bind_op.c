@@ -276,12 +276,16 @@ static int compose(lua_State *L) {
     lua_pop(L, 1);
   }
   mg_attrs attrs = {.ndim = 0};
-  for (int i = 0, numbers = 0; i < signatures[id].n; i++) {
+  for (int i = 0, numbers = 0, integers = 0, index = 3; i < signatures[id].n; i++) {
     const parameter *p = &signatures[id].parameter[i];
-    if (p->kind != NUMBER) continue;
-    int index = 3 + numbers;
+    if (p->kind != NUMBER && p->kind != INTEGER) continue;
     bool absent = lua_isnoneornil(L, index) && p->has_fallback;
-    attrs.number[numbers++] = absent ? p->fallback : mgl_check_number(L, index, "compose", p->name);
+    double value = absent ? p->fallback : mgl_check_number(L, index, "compose", p->name);
+    index++;
+    if (p->kind == NUMBER)
+      attrs.number[numbers++] = value;
+    else
+      attrs.integer[integers++] = (int64_t)value;
   }
   return mgl_return_tensor(L, mark, mg_ops[id].compose(in, n, &attrs));
 }

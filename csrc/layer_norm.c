@@ -17,32 +17,14 @@ static bool allocate_affine(mg_layer *layer, int ndim, const int64_t *shape) {
   return allocate_constant(layer, WEIGHT, ndim, shape, 1) && allocate_constant(layer, BIAS, ndim, shape, 0);
 }
 
-/* x weight + bias, where the layer has them. */
-static mg_tensor *apply_affine(const mg_layer *layer, mg_tensor *x) {
-  if (!layer->tensor[WEIGHT]) return x;
-  return mg_add(mg_mul(x, layer->tensor[WEIGHT]), layer->tensor[BIAS]);
-}
-
-/* The mean of x (n, positions, features) over positions and the features of a group, for each
- * feature: (n, 1, features). */
-static mg_tensor *group_mean(mg_tensor *x, int64_t groups) {
-  if (!x) return NULL;
-  int64_t n = x->shape[0], features = x->shape[2];
-  mg_tensor *mean = mg_mean(x, 1, true);
-  if (groups == features) return mean;
-  mean = mg_mean(mg_reshape(mean, 3, (int64_t[]){n, groups, features / groups}), 2, true);
-  mean = mg_expand(mean, 3, (int64_t[]){n, groups, features / groups});
-  return mg_reshape(mean, 3, (int64_t[]){n, 1, features});
-}
-
-/* (x - mean) / sqrt(variance + eps), with x taken as (n, positions, features), the last in so many
- * groups. */
-static mg_tensor *standardized(mg_tensor *x, const int64_t shape[3], int64_t groups, double eps) {
-  mg_tensor *samples = mg_reshape(x, 3, shape);
-  mg_tensor *centred = mg_sub(samples, group_mean(samples, groups));
-  mg_tensor *variance = group_mean(mg_square(centred), groups);
-  mg_tensor *y = mg_mul(centred, mg_reciprocal(mg_sqrt(mg_affine(variance, 1, eps))));
-  return mg_reshape(y, x->ndim, x->shape);
+/* Samples x (n, .., features), normalised within each by groups of features; weight and bias, where the
+ * layer has them, by feature. */
+static mg_tensor *normalize_samples(const mg_layer *layer, mg_tensor *x, int64_t groups, double eps) {
+  int64_t features = x->shape[x->ndim - 1];
+  mg_tensor *weight = layer->tensor[WEIGHT], *bias = layer->tensor[BIAS];
+  weight = weight ? mg_reshape(weight, 1, &features) : mg_tensor_full(1, &features, 1);
+  bias = bias ? mg_reshape(bias, 1, &features) : mg_tensor_full(1, &features, 0);
+  return mg_group_norm(x, weight, bias, groups, eps);
 }
 
 /* ---- BatchNorm ----------------------------------------------------------------------------- */
@@ -155,8 +137,8 @@ static mg_tensor *layer_norm_forward(mg_layer *layer, mg_tensor *const *in) {
                    mg_tensor_text(x));
   int64_t size = 1;
   for (int i = 0; i < values->ndim; i++) size *= values->shape[i];
-  int64_t shape[] = {x->numel / size, size, 1};
-  return apply_affine(layer, standardized(x, shape, 1, values->value[LAYER_EPS][0]));
+  mg_tensor *rows = mg_reshape(x, 2, (int64_t[]){x->numel / size, size});
+  return rows ? mg_reshape(normalize_samples(layer, rows, 1, values->value[LAYER_EPS][0]), x->ndim, x->shape) : NULL;
 }
 
 /* ---- InstanceNorm and GroupNorm -------------------------------------------------------------- */
@@ -179,12 +161,11 @@ static bool instance_norm_build(mg_layer *layer) {
 
 static mg_tensor *instance_norm_forward(mg_layer *layer, mg_tensor *const *in) {
   mg_tensor *x = in[0];
-  int64_t features = mg_layer_integer(layer, INSTANCE_FEATURES), positions;
+  int64_t features = mg_layer_integer(layer, INSTANCE_FEATURES);
   if (!mg_layer_expect_features(x, features, 3)) return NULL;
-  if ((positions = positions_of(x)) < 2)
+  if (positions_of(x) < 2)
     return mg_fail("expected more than 1 value for each feature of a sample, got %s", mg_tensor_text(x));
-  int64_t shape[] = {x->shape[0], positions, features};
-  return apply_affine(layer, standardized(x, shape, features, layer->values.value[INSTANCE_EPS][0]));
+  return normalize_samples(layer, x, features, layer->values.value[INSTANCE_EPS][0]);
 }
 
 enum { GROUP_GROUPS, GROUP_CHANNELS, GROUP_EPS, GROUP_AFFINE };
@@ -206,8 +187,7 @@ static mg_tensor *group_norm_forward(mg_layer *layer, mg_tensor *const *in) {
   mg_tensor *x = in[0];
   int64_t groups = mg_layer_integer(layer, GROUP_GROUPS), channels = mg_layer_integer(layer, GROUP_CHANNELS);
   if (!mg_layer_expect_features(x, channels, 2)) return NULL;
-  int64_t shape[] = {x->shape[0], positions_of(x), channels};
-  return apply_affine(layer, standardized(x, shape, groups, layer->values.value[GROUP_EPS][0]));
+  return normalize_samples(layer, x, groups, layer->values.value[GROUP_EPS][0]);
 }
 
 /* ---- PixelNorm ----------------------------------------------------------------------------- */

@@ -257,4 +257,11 @@ mg_tensor *mg_batch_norm_grad(mg_tensor *g, mg_tensor *x, mg_tensor *gamma, mg_t
 /* Rows: mean and biased variance of each feature over all but the last dimension; (2, C). */
 mg_tensor *mg_moments(mg_tensor *x);
 
+/* op_group_norm.c */
+/* x (n, .., C) normalised within each sample over its positions and each of `groups` groups of neighbouring
+ * features, times gamma plus beta by feature. */
+mg_tensor *mg_group_norm(mg_tensor *x, mg_tensor *gamma, mg_tensor *beta, int64_t groups, double eps);
+/* All its gradients, packed as mg_batch_norm_grad's. */
+mg_tensor *mg_group_norm_grad(mg_tensor *g, mg_tensor *x, mg_tensor *gamma, int64_t groups, double eps);
+
 #endif

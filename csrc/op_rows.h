@@ -150,6 +150,15 @@ bool mg_shape_batch_norm_grad(const mg_call *call, mg_shape *result);
 bool mg_forward_batch_norm_grad(mg_call *call);
 mg_tensor *mg_compose_batch_norm_grad(mg_tensor *const *in, int n, const mg_attrs *attrs);
 
+/* op_group_norm.c */
+bool mg_shape_group_norm(const mg_call *call, mg_shape *result);
+bool mg_forward_group_norm(mg_call *call);
+void mg_vjp_group_norm(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+mg_tensor *mg_compose_group_norm(mg_tensor *const *in, int n, const mg_attrs *attrs);
+bool mg_shape_group_norm_grad(const mg_call *call, mg_shape *result);
+bool mg_forward_group_norm_grad(mg_call *call);
+mg_tensor *mg_compose_group_norm_grad(mg_tensor *const *in, int n, const mg_attrs *attrs);
+
 /* ---- shape, index and softmax operations (ops_shape.def) --------------------------------------- */
 
 /* A shape rule: as input 0, of which integer[0] must be a dimension.  Messages count dimensions

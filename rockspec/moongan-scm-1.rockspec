@@ -92,6 +92,7 @@ local sources = {
   "csrc/op_binary.c",
   "csrc/op_conv.c",
   "csrc/op_cost.c",
+  "csrc/op_group_norm.c",
   "csrc/op_index.c",
   "csrc/op_matmul.c",
   "csrc/op_norm.c",

@@ -336,6 +336,72 @@ samples.batch_norm_grad = {
   large = { T(LARGE), T(LARGE), T{ LARGE[2] }, T{ LARGE[2] }, arguments = { 0.8, 0.2 } },
 }
 
+-- f at the positions of x (n, .., features) in the same sample and group as index, as a list.
+local function over_group(x, index, groups, f)
+  local size, list = x.shape[#x.shape] // groups, {}
+  naive.build(x.shape, function(other)
+    local same = other[1] == index[1] and (last(other) - 1) // size == (last(index) - 1) // size
+    if same then list[#list + 1] = f(other) end
+    return 0
+  end)
+  return list
+end
+
+-- (x - mean) / s and 1 / s at index.
+local function standardized(x, index, groups, eps)
+  local list = over_group(x, index, groups, function(other) return naive.get(x, other) end)
+  local inverse = 1 / math.sqrt(naive.variance(list) + eps)
+  return (naive.get(x, index) - naive.mean(list)) * inverse, inverse
+end
+
+samples.group_norm = {
+  cases = {
+    { T{ 3, 4 }, T{ 4 }, T{ 4 }, arguments = { 2, 0.1 } }, { T{ 2, 3, 6 }, T{ 6 }, T{ 6 }, arguments = { 3, 1e-3 } },
+    { T{ 2, 2, 2, 3 }, T{ 3 }, T{ 3 }, arguments = { 3, 0.1 } }, { T{ 2, 5 }, T{ 5 }, T{ 5 }, arguments = { 1, 0.1 } },
+  },
+  reference = function(x, gamma, beta, groups, eps)
+    return naive.build(x.shape, function(index)
+      return standardized(x, index, groups, eps) * gamma[last(index)] + beta[last(index)]
+    end)
+  end,
+  large = { T{ 40, 9, 65 }, T{ 65 }, T{ 65 }, arguments = { 5, 0.1 } },
+}
+
+-- With u = (x - mean) / s: x' = (g gamma - mean(g gamma) - u mean(g gamma u)) / s by group.
+samples.group_norm_grad = {
+  cases = {
+    { T{ 3, 2, 4 }, T{ 3, 2, 4 }, T{ 4 }, arguments = { 2, 0.1 } },
+    { T{ 2, 3, 3 }, T{ 2, 3, 3 }, T{ 3 }, arguments = { 3, 0.1 } },
+    { T{ 2, 1, 4 }, T{ 2, 1, 4 }, T{ 4 }, arguments = { 1, 0.1 } },
+  },
+  reference = function(g, x, gamma, groups, eps)
+    local samples_count, positions, features = table.unpack(x.shape)
+    local rows = samples_count * positions
+    return naive.build({ rows + 2, features }, function(at)
+      local row, c = table.unpack(at)
+      if row > rows then
+        local sum = 0.0
+        for n = 1, samples_count do
+          for p = 1, positions do
+            local u = row == rows + 1 and standardized(x, { n, p, c }, groups, eps) or 1
+            sum = sum + naive.get(g, { n, p, c }) * u
+          end
+        end
+        return sum
+      end
+      local index = { (row - 1) // positions + 1, (row - 1) % positions + 1, c }
+      local function weighted(other) return naive.get(g, other) * gamma[last(other)] end
+      local u, inverse = standardized(x, index, groups, eps)
+      local mean = naive.mean(over_group(x, index, groups, weighted))
+      local product = naive.mean(over_group(x, index, groups, function(other)
+        return weighted(other) * (standardized(x, other, groups, eps))
+      end))
+      return (weighted(index) - mean - u * product) * inverse
+    end)
+  end,
+  large = { T{ 40, 9, 65 }, T{ 40, 9, 65 }, T{ 65 }, arguments = { 5, 0.1 } },
+}
+
 -- ---- shapes ------------------------------------------------------------------------------------
 
 samples.reshape = {

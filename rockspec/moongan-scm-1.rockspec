@@ -127,6 +127,7 @@ local library_folders = { "$(OPENBLAS_LIBDIR)", "$(PNG_LIBDIR)" }
 build = {
   type = "builtin",
   modules = {
+    ["moongan.apart"] = "lua/moongan/apart.lua",
     ["moongan.average"] = "lua/moongan/average.lua",
     ["moongan.checkpoint"] = "lua/moongan/checkpoint.lua",
     ["moongan.cli"] = "lua/moongan/cli.lua",

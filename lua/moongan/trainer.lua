@@ -14,6 +14,7 @@
 --     trainer:run{ epochs = 20 }
 
 local moongan = require "moongan"
+local apart = require "moongan.apart"
 local average = require "moongan.average"
 local finite = require "moongan.finite"
 local gan = require "moongan.gan"
@@ -175,6 +176,8 @@ function Trainer.new(given)
   if o.conditional then self.grid = { o.conditional, o.grid[2] } end
   self.generator:train()
   self.discriminator:train()
+  -- Real and fake images go through the discriminator as one batch, where it takes each of them apart.
+  self.together = not o.auxiliary and apart.is(self.discriminator)
   self.fixed_noise, self.fixed_labels = self:grid_inputs()
   self.iteration, self.seconds = 0, 0
   training.prepare(self)
@@ -224,8 +227,13 @@ end
 
 -- The loss of the discriminator's update number `update` on images of the classes y.
 local function discriminator_loss(self, real, fake, y, update)
-  local real_score, real_cost = judge(self, real, y)
-  local fake_score, fake_cost = judge(self, fake, y)
+  local real_score, real_cost, fake_score, fake_cost
+  if self.together then
+    real_score, fake_score = apart.both(self.discriminator, real, fake, y)
+  else
+    real_score, real_cost = judge(self, real, y)
+    fake_score, fake_cost = judge(self, fake, y)
+  end
   local loss = self.objective.discriminator(real_score, fake_score, { real = real, fake = fake })
   local penalty
   if self.penalty then

@@ -166,6 +166,7 @@ function dense.cgan_discriminator(given)
     { n_in = size(784), classes = size(10), dropout = probability })
   return nn.Module{
     name = "ConditionalDiscriminator",
+    apart = true,
     x = nn.Maxout(o.n_in, 240, 5),
     y = nn.Maxout(o.classes, 50, 5),
     dropout = nn.Dropout(o.dropout),

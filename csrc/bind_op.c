@@ -258,36 +258,19 @@ static int list_ops(lua_State *L) {
   return 1;
 }
 
-/* mg.compose(name, inputs, ...): the plain composition of a fused operation, for the specs that
- * bind the two: a list of input tensors (false for an absent one), then its numbers. */
+/* mg.compose(name, ...): the plain composition of a fused operation on its arguments, for the specs that bind
+ * the two. */
 static int compose(lua_State *L) {
   const char *name = mgl_check_string(L, 1, "compose", "name");
   int id = 0;
   while (id < MG_OP_COUNT && strcmp(mg_ops[id].name, name)) id++;
   if (id == MG_OP_COUNT || !mg_ops[id].compose)
     return mgl_bad_argument(L, "compose", 1, "name", "the name of a fused operation");
-  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_remove(L, 1);
   size_t mark = mg_pool_mark();
-  mg_tensor *in[MG_MAX_INPUTS] = {NULL};
-  int n = (int)MG_MIN(lua_rawlen(L, 2), (lua_Unsigned)MG_MAX_INPUTS);
-  for (int i = 0; i < n; i++) {
-    lua_rawgeti(L, 2, i + 1);
-    in[i] = mgl_test_tensor(L, -1);
-    lua_pop(L, 1);
-  }
-  mg_attrs attrs = {.ndim = 0};
-  for (int i = 0, numbers = 0, integers = 0, index = 3; i < signatures[id].n; i++) {
-    const parameter *p = &signatures[id].parameter[i];
-    if (p->kind != NUMBER && p->kind != INTEGER) continue;
-    bool absent = lua_isnoneornil(L, index) && p->has_fallback;
-    double value = absent ? p->fallback : mgl_check_number(L, index, "compose", p->name);
-    index++;
-    if (p->kind == NUMBER)
-      attrs.number[numbers++] = value;
-    else
-      attrs.integer[integers++] = (int64_t)value;
-  }
-  return mgl_return_tensor(L, mark, mg_ops[id].compose(in, n, &attrs));
+  reading r = {.L = L, .function = mg_ops[id].name};
+  for (int i = 0; i < signatures[id].n; i++) read_parameter(&r, i + 1, &signatures[id].parameter[i]);
+  return mgl_return_tensor(L, mark, mg_ops[id].compose(r.in, r.n, &r.attrs));
 }
 
 void mgl_open_op(lua_State *L) {

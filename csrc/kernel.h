@@ -9,6 +9,8 @@
 #include "base.h"
 #include "winograd.h"
 
+#define MG_ROW 64 /* numbers of a row that weighted_rows adds */
+
 typedef void mg_unary_kernel(int64_t n, const real *x, real *y, real p, real q);
 typedef void mg_binary_kernel(int64_t n, const real *a, int64_t step_a, const real *b, int64_t step_b, real *y, real p,
                               real q);

@@ -33,18 +33,28 @@ static bool maxout_build(mg_layer *layer) {
   return mg_layer_allocate_weight(layer, 2, shape, mg_layer_integer(layer, MAXOUT_BIAS) ? shape[1] : 0);
 }
 
-/* Piece p of unit u is column p * units + u, so the maximum over pieces runs along rows. */
+/* Piece p of unit u is column p * units + u, so the maximum over pieces runs along rows.  All pieces are
+ * computed off the tape, which needs to know no more than which of them are the largest. */
+static mg_tensor *maxout_of_rows(mg_tensor *x, mg_tensor *weight, mg_tensor *bias, int64_t pieces, int64_t units) {
+  bool recording = mg_set_recording(false);
+  mg_tensor *values = mg_linear(x, weight, bias);
+  mg_tensor *piece = mg_argmax(mg_reshape(values, 3, (int64_t[]){x->shape[0], pieces, units}), 1, false);
+  mg_set_recording(recording);
+  return piece ? mg_maxout(x, weight, piece, bias, values) : NULL;
+}
+
 static mg_tensor *maxout_forward(mg_layer *layer, mg_tensor *const *in) {
-  mg_tensor *x = in[0];
-  if (!mg_layer_expect_features(x, mg_layer_integer(layer, MAXOUT_IN), 1)) return NULL;
-  if (x->ndim == MG_MAX_DIM)
-    return mg_fail("expected at most %d dimensions, got %s", MG_MAX_DIM - 1, mg_tensor_text(x));
-  int64_t shape[MG_MAX_DIM];
+  mg_tensor *x = in[0], *weight = layer->tensor[MG_LAYER_WEIGHT], *bias = layer->tensor[MG_LAYER_BIAS];
+  int64_t features = mg_layer_integer(layer, MAXOUT_IN), units = mg_layer_integer(layer, MAXOUT_UNITS);
+  if (!mg_layer_expect_features(x, features, 1)) return NULL;
+  int64_t shape[MG_MAX_DIM], rows = 1;
   memcpy(shape, x->shape, sizeof shape);
-  shape[x->ndim - 1] = mg_layer_integer(layer, MAXOUT_PIECES);
-  shape[x->ndim] = mg_layer_integer(layer, MAXOUT_UNITS);
-  mg_tensor *all = mg_linear(x, layer->tensor[MG_LAYER_WEIGHT], layer->tensor[MG_LAYER_BIAS]);
-  return mg_max(mg_reshape(all, x->ndim + 1, shape), x->ndim - 1, false);
+  for (int i = 0; i < x->ndim - 1; i++) rows *= shape[i];
+  shape[x->ndim - 1] = units;
+  mg_tensor *flat = mg_reshape(x, 2, (int64_t[]){rows, features});
+  if (!flat) return NULL;
+  mg_tensor *y = maxout_of_rows(flat, weight, bias, mg_layer_integer(layer, MAXOUT_PIECES), units);
+  return mg_reshape(y, x->ndim, shape);
 }
 
 /* ---- Embedding ----------------------------------------------------------------------------- */

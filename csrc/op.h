@@ -194,6 +194,10 @@ mg_tensor *mg_where(mg_tensor *condition, mg_tensor *a, mg_tensor *b); /* a wher
 /* op(a) op(b): (.., m, k) by (.., k, n), the same leading sizes; ta, tb transpose the last two. */
 mg_tensor *mg_matmul(mg_tensor *a, mg_tensor *b, bool ta, bool tb);
 mg_tensor *mg_linear(mg_tensor *x, mg_tensor *weight, mg_tensor *bias); /* (.., in), (in, out), (out) or NULL */
+/* See ops.def for the shapes; bias and values may be NULL. */
+mg_tensor *mg_maxout(mg_tensor *x, mg_tensor *weight, mg_tensor *piece, mg_tensor *bias, mg_tensor *values);
+mg_tensor *mg_maxout_input(mg_tensor *g, mg_tensor *weight, mg_tensor *piece);
+mg_tensor *mg_maxout_weight(mg_tensor *x, mg_tensor *g, mg_tensor *piece, int64_t pieces);
 
 /* op_conv.c: images (n, h, w, c), weight (kh, kw, c / groups, o), bias NULL or (o) or (c) */
 struct mg_geometry;

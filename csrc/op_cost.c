@@ -9,6 +9,8 @@ static double depth_of(const mg_call *call) {
     return (double)weight->shape[weight->ndim - (call->attrs->integer[1] ? 1 : 2)];
   case MG_OP_linear:
     return (double)weight->shape[0];
+  case MG_OP_maxout: /* all pieces, unless their values are given */
+    return call->in[4] ? 0 : (double)weight->numel / (double)call->out->shape[1];
   case MG_OP_conv2d:
     return (double)(weight->shape[0] * weight->shape[1] * weight->shape[2]);
   default:
@@ -25,6 +27,10 @@ double mg_op_flops(const mg_call *call) {
     const mg_tensor *y = call->in[1];
     return 2 * (double)y->numel / (double)MG_MAX(y->shape[3], 1) * (double)call->out->numel;
   }
+  case MG_OP_maxout_input: /* one piece of each unit */
+    return 2 * (double)call->in[0]->numel * (double)call->out->shape[1];
+  case MG_OP_maxout_weight:
+    return 2 * (double)call->in[1]->numel * (double)call->in[0]->shape[1];
   default:
     return 2 * (double)call->out->numel * depth_of(call);
   }

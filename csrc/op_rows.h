@@ -97,6 +97,20 @@ bool mg_forward_linear(mg_call *call);
 void mg_vjp_linear(mg_node *node, mg_tensor *g, mg_tensor **gradient);
 mg_tensor *mg_compose_linear(mg_tensor *const *in, int n, const mg_attrs *attrs);
 
+/* op_maxout.c */
+bool mg_shape_maxout(const mg_call *call, mg_shape *result);
+bool mg_forward_maxout(mg_call *call);
+void mg_vjp_maxout(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+mg_tensor *mg_compose_maxout(mg_tensor *const *in, int n, const mg_attrs *attrs);
+bool mg_shape_maxout_input(const mg_call *call, mg_shape *result);
+bool mg_forward_maxout_input(mg_call *call);
+void mg_vjp_maxout_input(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+mg_tensor *mg_compose_maxout_input(mg_tensor *const *in, int n, const mg_attrs *attrs);
+bool mg_shape_maxout_weight(const mg_call *call, mg_shape *result);
+bool mg_forward_maxout_weight(mg_call *call);
+void mg_vjp_maxout_weight(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+mg_tensor *mg_compose_maxout_weight(mg_tensor *const *in, int n, const mg_attrs *attrs);
+
 /* op_conv.c */
 bool mg_shape_conv2d(const mg_call *call, mg_shape *result);
 bool mg_forward_conv2d(mg_call *call);

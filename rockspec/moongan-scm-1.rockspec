@@ -95,6 +95,7 @@ local sources = {
   "csrc/op_group_norm.c",
   "csrc/op_index.c",
   "csrc/op_matmul.c",
+  "csrc/op_maxout.c",
   "csrc/op_norm.c",
   "csrc/op_permute.c",
   "csrc/op_pool.c",

@@ -207,6 +207,58 @@ samples.linear = {
   large = { T{ 150, 400 }, T{ 400, 333 }, T{ 333 } },
 }
 
+-- Which piece of each of two units counts, of three.
+local PIECES = { { 3, 1 }, { 2, 2 }, { 3, 2 }, { 1, 3 } }
+local function chosen(piece, n, u, units) return (math.tointeger(naive.get(piece, { n, u })) - 1) * units + u end
+
+samples.maxout = {
+  cases = {
+    { T{ 4, 3 }, T{ 3, 6 }, C(PIECES), T{ 6 } }, { T{ 4, 3 }, T{ 3, 6 }, C(PIECES) },
+    { T{ 1, 1 }, T{ 1, 1 }, C{ { 1 } } },
+  },
+  reference = function(x, weight, piece, bias)
+    return naive.build(piece.shape, function(index)
+      local column = chosen(piece, index[1], index[2], piece.shape[2])
+      local total = bias and bias[column] or 0.0
+      for i = 1, x.shape[2] do total = total + naive.get(x, { index[1], i }) * naive.get(weight, { i, column }) end
+      return total
+    end)
+  end,
+  large = { T{ 150, 200 }, T{ 200, 600 }, C{ random = { 150, 120 }, bound = 5 }, T{ 600 } },
+}
+
+samples.maxout_input = {
+  cases = { { T{ 4, 2 }, T{ 3, 6 }, C(PIECES) }, { T{ 1, 1 }, T{ 1, 1 }, C{ { 1 } } } },
+  reference = function(g, weight, piece)
+    return naive.build({ g.shape[1], weight.shape[1] }, function(index)
+      local total = 0.0
+      for u = 1, g.shape[2] do
+        total = total + naive.get(g, { index[1], u })
+          * naive.get(weight, { index[2], chosen(piece, index[1], u, g.shape[2]) })
+      end
+      return total
+    end)
+  end,
+  large = { T{ 150, 120 }, T{ 200, 600 }, C{ random = { 150, 120 }, bound = 5 } },
+}
+
+samples.maxout_weight = {
+  cases = { { T{ 4, 3 }, T{ 4, 2 }, C(PIECES), arguments = { 3 } }, { T{ 1, 1 }, T{ 1, 1 }, C{ { 1 } }, arguments = { 1 } } },
+  reference = function(x, g, piece, pieces)
+    local units = g.shape[2]
+    return naive.build({ x.shape[2], pieces * units }, function(index)
+      local total, unit = 0.0, (index[2] - 1) % units + 1
+      for n = 1, x.shape[1] do
+        if chosen(piece, n, unit, units) == index[2] then
+          total = total + naive.get(x, { n, index[1] }) * naive.get(g, { n, unit })
+        end
+      end
+      return total
+    end)
+  end,
+  large = { T{ 150, 200 }, T{ 150, 120 }, C{ random = { 150, 120 }, bound = 5 }, arguments = { 5 } },
+}
+
 -- ---- reductions --------------------------------------------------------------------------------
 
 local function reduction(f, no_empty)

@@ -186,11 +186,7 @@ end
 
 describe("a fused operation", function()
   local function composed(name)
-    return function(...)
-      local tensors, numbers = {}, {}
-      for _, value in ipairs{ ... } do table.insert(mg.is_tensor(value) and tensors or numbers, value) end
-      return mg.compose(name, tensors, table.unpack(numbers))
-    end
+    return function(...) return mg.compose(name, ...) end
   end
 
   for _, op in ipairs(mg.ops()) do

@@ -112,9 +112,9 @@ function dcgan.cdcgan_discriminator(given)
   local o = common.image_options("mg.models.cdcgan_discriminator", given, with_label(discriminator_options))
   return nn.Module{
     name = "ConditionalDiscriminator",
-    label = nn.Sequential{
+    label = common.initialised(o.init, nn.Sequential{
       nn.Embedding(o.classes, o.embedding), nn.Linear(o.embedding, o.size * o.size), nn.Reshape(o.size, o.size, 1),
-    },
+    }),
     body = discriminator(o, o.channels + 1),
     forward = function(self, x, y) return self.body(moongan.cat({ x, self.label(y) }, 4)) end,
   }

@@ -214,7 +214,8 @@ describe("a run folder", function()
     mg.file.write(folder .. "/train-labels-idx1-ubyte", string.pack(">I4I4", 0x801, 40) .. table.concat(labels))
     local config = {
       data = { "mnist", folder = folder }, generator = { "mlp_generator", widths = { 8 } },
-      discriminator = { "mlp_critic", widths = { 8 } }, nz = 8, batch = 10, iterations = 4, average = 0.5, quiet = true, sample_every = 2, threads = 1, name = "tiny",
+      discriminator = { "mlp_critic", widths = { 8 } }, nz = 8, batch = 10, iterations = 4, average = 0.5, quiet = true,
+      sample_every = 2, threads = 1, name = "tiny",
       out = folder .. "/run",
     }
     for key, value in pairs(more or {}) do config[key] = value end

@@ -1,6 +1,9 @@
 #include "storage.h"
 
 #include <stdlib.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 #include <string.h>
 #include <unistd.h>
 
@@ -52,6 +55,19 @@ static bool fits_machine(size_t bytes) {
   return bytes <= physical && stats.live_bytes <= physical - bytes;
 }
 
+#define HUGE_PAGE ((size_t)2 << 20)
+
+/* Large blocks get large pages where the system has them on request: a pass over weights, or a walk down
+ * their columns, would spend much of its time on looking up small ones. */
+static void *system_get(size_t capacity) {
+  if (capacity < HUGE_PAGE) return aligned_alloc(64, capacity);
+  void *found = aligned_alloc(HUGE_PAGE, (capacity + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+#ifdef MADV_HUGEPAGE
+  if (found) madvise(found, capacity, MADV_HUGEPAGE);
+#endif
+  return found;
+}
+
 static void *block_get(size_t bytes, size_t *capacity) {
   int class = class_of(bytes, capacity);
   if (class < 0) return mg_fail_memory(bytes);
@@ -62,10 +78,10 @@ static void *block_get(size_t bytes, size_t *capacity) {
   } else {
     if (!fits_machine(*capacity)) return mg_fail_memory(bytes);
     stats.system_requests++;
-    found = aligned_alloc(64, *capacity);
+    found = system_get(*capacity);
     if (!found) {
       mg_storage_trim();
-      found = aligned_alloc(64, *capacity);
+      found = system_get(*capacity);
       if (!found) return mg_fail_memory(bytes);
     }
   }

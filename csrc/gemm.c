@@ -70,6 +70,7 @@ static void by_blas(const mg_product *p) {
 
 #define PANEL_VECTORS 3
 #define FEW_ROWS 384  /* more of them are worth a BLAS's packing */
+#define TURN_ROWS 32  /* so many are worth the transposition of b */
 #define ROW_BLOCK 256 /* rows of a task where there are many (a is transposed) */
 #define DOT_BLOCK 48  /* columns of a task */
 
@@ -108,6 +109,17 @@ static void narrow_panel(int64_t m, int64_t columns, int64_t width, int64_t k, c
   }
 }
 
+/* `count` rows of a panel from b, where it begins in it: rows of `columns` numbers, or columns of b if it is
+ * transposed; filled up with zeros to the panel's width. */
+static void pack_panel(bool transposed, int64_t count, int64_t columns, int64_t width, const real *b, int64_t ldb,
+                       real *panel) {
+  if (transposed) mg_kernel->transpose(columns, count, b, ldb, panel, width);
+  for (int64_t l = 0; !transposed && l < count; l++)
+    memcpy(panel + l * width, b + l * ldb, (size_t)columns * sizeof(real));
+  for (int64_t l = 0; columns < width && l < count; l++)
+    memset(panel + l * width + columns, 0, (size_t)(width - columns) * sizeof(real));
+}
+
 static void panel_task(void *argument, int64_t index) {
   const panel_job *job = argument;
   const mg_product *p = job->p;
@@ -117,15 +129,15 @@ static void panel_task(void *argument, int64_t index) {
   if (panel >= job->panels) return;
   int64_t j = panel_start(job, panel) * lanes, width = panel_start(job, panel + 1) * lanes - j;
   int64_t row_a = p->trans_a ? 1 : p->lda, step_a = p->trans_a ? p->lda : 1, m = MG_MIN(ROW_BLOCK, p->m - i);
-  const real *a = p->a + i * row_a, *b = p->b + j, *bias = p->bias ? p->bias + j : NULL;
+  const real *a = p->a + i * row_a, *b = p->b + (p->trans_b ? j * p->ldb : j), *bias = p->bias ? p->bias + j : NULL;
   real *c = p->c + i * p->ldc + j, *pack = job->scratch + mg_worker() * job->pack_size;
-  if (j + width > p->n) {
-    int64_t columns = p->n - j;
-    for (int64_t l = 0; l < p->k; l++) {
-      memcpy(pack + l * width, b + l * p->ldb, (size_t)columns * sizeof(real));
-      memset(pack + l * width + columns, 0, (size_t)(width - columns) * sizeof(real));
-    }
-    narrow_panel(m, columns, width, p->k, a, row_a, step_a, pack, bias, p->add, c, p->ldc);
+  int64_t columns = MG_MIN(width, p->n - j);
+  if (p->trans_b || columns < width) {
+    pack_panel(p->trans_b, p->k, columns, width, b, p->ldb, pack);
+    if (columns < width)
+      narrow_panel(m, columns, width, p->k, a, row_a, step_a, pack, bias, p->add, c, p->ldc);
+    else
+      mg_kernel->gemm_panel(m, width, p->k, a, row_a, step_a, pack, width, NULL, bias, p->add, c, p->ldc, NULL);
     return;
   }
   /* The next panel is likely to be this thread's too. */
@@ -159,7 +171,9 @@ bool mg_gemm(const mg_product *p) {
   if (p->m == 0 || p->n == 0) return true;
   int64_t width = mg_kernel->gemm_width();
   bool worth_it = width && p->k > 0 && (double)p->m * (double)p->n * (double)p->k > 30e3;
-  if (worth_it && !p->trans_b && p->n >= width && (p->trans_a ? p->k : p->m) <= FEW_ROWS) return by_panels(p);
+  if (worth_it && (!p->trans_b || (!p->trans_a && p->m >= TURN_ROWS)) && p->n >= width &&
+      (p->trans_a ? p->k : p->m) <= FEW_ROWS)
+    return by_panels(p);
   if (worth_it && p->trans_b && !p->trans_a && !p->bias && p->m >= 4 && p->m <= FEW_ROWS && p->n >= DOT_BLOCK &&
       p->k >= 4 * width) {
     mg_parallel(p->n / DOT_BLOCK, dot_task, (void *)p);
@@ -191,20 +205,8 @@ int64_t mg_packed_size(int64_t n, int64_t k) {
 void mg_pack(const mg_packed *to, int64_t first, int64_t count, bool transposed, const real *b, int64_t ldb) {
   for (int64_t j = 0; j < to->n; j += panel_width(to->n)) {
     int64_t width = padded(to->n, j), columns = MG_MIN(width, to->n - j);
-    real *panel = to->panels + j * to->k + first * width;
-    if (!transposed) {
-      for (int64_t l = 0; l < count; l++) {
-        memcpy(panel + l * width, b + l * ldb + j, (size_t)columns * sizeof(real));
-        for (int64_t c = columns; c < width; c++) panel[l * width + c] = 0;
-      }
-      continue;
-    }
-    /* In squares, so that both sides of the transposition stay in cache. */
-    for (int64_t l0 = 0; l0 < count; l0 += 16)
-      for (int64_t c = 0; c < width; c++) {
-        const real *from = b + (j + c) * ldb;
-        for (int64_t l = l0; l < MG_MIN(l0 + 16, count); l++) panel[l * width + c] = c < columns ? from[l] : 0;
-      }
+    pack_panel(transposed, count, columns, width, b + (transposed ? j * ldb : j), ldb,
+               to->panels + j * to->k + first * width);
   }
 }
 

@@ -15,6 +15,14 @@ function shell.command(words)
   return table.concat(list, " ")
 end
 
+--- The words that started this program: the interpreter with its own options, and the script.
+function shell.program()
+  local first, words = 0, {}
+  while arg and arg[first - 1] do first = first - 1 end
+  for i = first, arg and 0 or -1 do words[#words + 1] = arg[i] end
+  return words
+end
+
 --- Run a command: whether it succeeded, and what it said on either stream.
 function shell.run(command)
   local pipe = assert(io.popen("{ " .. command .. "; } 2>&1", "r"))

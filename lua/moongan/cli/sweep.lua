@@ -108,14 +108,6 @@ end
 
 -- ---- running them ----------------------------------------------------------------------------
 
--- What runs this program: the interpreter with its own arguments, and the script.
-local function program()
-  local first, words = 0, {}
-  while arg[first - 1] do first = first - 1 end
-  for i = first, 0 do words[#words + 1] = arg[i] end
-  return words
-end
-
 -- Which cells have ended, with the configuration they had: name -> text, in a file beside the runs.
 local function read_ended(path)
   if moongan.file.exists(path) ~= "file" then return {} end
@@ -133,7 +125,7 @@ local function run_all(cells, root)
     else
       print(string.format("%d of %d: %s", i, #cells, cell.folder))
       io.stdout:flush()
-      local words = program()
+      local words = shell.program()
       table.move(cell.words, 1, #cell.words, #words + 1, words)
       local status = shell.execute(words)
       if status >= 128 then

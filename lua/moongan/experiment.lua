@@ -40,9 +40,10 @@ local function fail(...) error(string.format(...), 0) end
 
 -- ---- configurations --------------------------------------------------------------------------
 
--- What follows from the data of a complete configuration is taken out, so that other data may take
+--- A copy of a complete configuration without what follows from its data, so that other data may take
 -- their place.
-local function without_derived(config)
+function experiment.without_derived(config)
+  config = sandbox.plain(config)
   for _, part in ipairs(NETWORKS) do
     for key in pairs(config[part] or {}) do
       if parts.is_derived(part, key) then config[part][key] = nil end
@@ -59,7 +60,7 @@ local function from_json(text, path)
   if type(about) ~= "table" or type(about.config) ~= "table" then
     fail("%s: expected a run's config.json, which has an object \"config\"", path)
   end
-  return without_derived(sandbox.plain(about.config))
+  return experiment.without_derived(about.config)
 end
 
 --- Read a configuration file: Lua that is run without access to anything (see moongan.sandbox), or a
@@ -67,10 +68,8 @@ end
 -- @return the table as it is written
 -- @error  a text that begins with the path
 function experiment.load(path)
-  local file, why = io.open(path, "rb")
-  local text = file and file:read("a")
-  if file then file:close() end
-  if not text then fail("%s", why or path .. ": expected a file, got a folder") end
+  local found, text = pcall(moongan.file.read, path)
+  if not found then fail("%s", (options.unplaced(text):gsub("^mg%.file%.read: ", ""))) end
   if path:find("%.json$") then return from_json(text, path) end
   local given, message = sandbox.load(text, path)
   if not given then fail("%s", message) end

@@ -188,6 +188,7 @@ describe("experiment.configure", function()
   end)
 
   local wrong = {
+    { { about = 3 }, "about: expected string, got number 3" },
     { { epoch = 3 }, 'unknown key "epoch": did you mean epochs?' },
     { { [1] = "x" }, "expected names as keys, got the number 1" },
     { { generator = "mlp_generatr" }, 'generator: unknown name "mlp_generatr" (did you mean "mlp_generator"?)' },
@@ -224,6 +225,7 @@ describe("experiment.configure", function()
 
   local wrong_settings = {
     ["foo"] = 'expected key=value, got "foo"', ["=3"] = "expected key=value", [".=3"] = 'unknown key ""',
+    ["quiet=none"] = 'quiet: expected boolean, got string "none"',
     ["batch=x"] = 'batch: expected a whole number of at least 1, got string "x"',
     ["batch.1=3"] = "batch.1: expected a list or a table at batch", ["epocs=3"] = "did you mean epochs?",
     ["generator.width=3"] = "generator: unknown option \"width\"", ["penalty.weight=3"] = "there is no penalty",
@@ -279,7 +281,9 @@ describe("experiment.build", function()
       return result
     end
     local before, losses = { copy(trainer.generator), copy(trainer.discriminator) }, { trainer:step() }
-    for i, network in ipairs{ experiment.networks(config) } do
+    local from_file = mg.json.decode(mg.json.encode(config))
+    assert.same(config, experiment.build(from_file, nil, function() end).config)
+    for i, network in ipairs{ experiment.networks(from_file) } do
       for name, tensor in pairs(network:state_dict()) do helper.same_bits(before[i][name], tensor, name) end
     end
     local again = build(dataset({ 28, 28, 1 }, 8, 2), config)

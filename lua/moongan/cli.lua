@@ -6,6 +6,7 @@
 --   usage       the words it expects: "RUN"
 --   details     more lines, for --help
 --   options, positional, settings   see moongan.cli.arguments
+--   explain     a function of the words given with --help: another text than that, or nil
 --   run         a function of what moongan.cli.arguments read; returns the exit status, nil for 0
 --
 -- Exit statuses: 0; 1 where it fails; 2 where the command line is wrong; 130 where it is interrupted.
@@ -80,11 +81,10 @@ end
 
 local function run_command(name, list)
   local command = load_command(name)
-  if wants_help(list) and not (command.explain and command.explain(list)) then
-    io.stdout:write(command_help(name, command))
+  if wants_help(list) then
+    io.stdout:write(command.explain and command.explain(list) or command_help(name, command))
     return 0
   end
-  if wants_help(list) then return 0 end
   return command.run(arguments.read(command, list)) or 0
 end
 

@@ -30,12 +30,11 @@ Ctrl-C ends a run that `moongan resume` takes up again.]],
   },
 }
 
---- Help on a configuration, where one is named; returns whether it was given.
+--- Help on a configuration, where one is named.
 function train.explain(list)
   for _, word in ipairs(list) do
     if word:sub(1, 1) ~= "-" and not word:find("^[%w_.]+=") then
-      io.stdout:write(help.text("moongan train " .. word, experiment.load(word)))
-      return true
+      return help.text("moongan train " .. word, experiment.load(word))
     end
   end
   return false

@@ -53,6 +53,13 @@ local function unknown(config, key)
   fail("unknown key %q: did you mean %s?", key, (options.nearest(key, list)))
 end
 
+-- Keys at the top as options.check gives them; what is wrong names the key alone.
+local function checked(given, rules)
+  local good, result = pcall(options.check, "", given, rules)
+  if good then return result end
+  error((options.unplaced(result):gsub("^: option ", "")), 0)
+end
+
 -- ---- texts from a command line ---------------------------------------------------------------
 
 -- The first of the values that a text may stand for that `accepts`; else the likeliest, which
@@ -94,8 +101,8 @@ local function put_into_part(part, entry, path, text)
     fail("%s: %s", part, options.unknown(key, options.names(parts.known(part, entry.type))))
   end
   if entry[key] == nil and #path > 1 then
-    local good, checked = pcall(parts.check_one, part, entry)
-    if good then entry[key] = sandbox.plain(checked)[key] end
+    local good, filled = pcall(parts.check_one, part, entry)
+    if good then entry[key] = sandbox.plain(filled)[key] end
   end
   put(entry, path, text, function()
     local good, message = pcall(parts.check_one, part, entry)
@@ -149,7 +156,7 @@ local function with_model(given, settings)
   local about = {}
   for key in pairs(keys.about) do about[key] = given[key] end
   about.model = name
-  about = options.check("configuration", about, keys.about)
+  about = checked(about, keys.about)
   local result = merged(given)
   for key in pairs(keys.about) do result[key] = nil end
   if not about.models and not name then return result end
@@ -163,9 +170,8 @@ end
 
 -- A part or key at the top: what its text stands for; nil for "none".
 local function replacement(key, text)
-  if text == "none" and (parts.may_lack[key] or (keys.rules[key] ~= nil and keys.rules[key].default == nil)) then
-    return nil
-  end
+  local may_lack = parts.may_lack[key] or (keys.rules[key] ~= nil and default_of(key) == nil)
+  if text == "none" and may_lack then return nil end
   if parts.kind_of[key] == nil then return top_value(key, text) end
   if key ~= "penalty" then return text end
   if tonumber(text) then return tonumber(text) end
@@ -233,8 +239,9 @@ local function is_count(value) return options.is(value, "integer") and value >= 
 
 local function check_grid(grid)
   if #grid == 2 and #options.names(grid) == 0 and is_count(grid[1]) and is_count(grid[2]) then return end
-  fail("grid: expected two whole numbers of at least 1, { rows, columns }, got %s", type(grid[1]) == "number"
-    and "{ " .. table.concat(grid, ", ") .. " }" or options.describe(grid))
+  local got = {}
+  for i, value in ipairs(grid) do got[i] = options.describe(value) end
+  fail("grid: expected two whole numbers of at least 1, { rows, columns }, got { %s }", table.concat(got, ", "))
 end
 
 local function knows(config, part, key) return parts.known(part, config[part].type, true)[key] == true end
@@ -268,16 +275,15 @@ end
 local function check_all(config)
   local top = {}
   for key in pairs(keys.rules) do top[key] = config[key] end
-  local good, checked = pcall(options.check, "configuration", top, keys.rules)
-  if not good then error((options.unplaced(checked):gsub("^configuration: option ", "")), 0) end
-  check_grid(checked.grid)
+  local result = checked(top, keys.rules)
+  check_grid(result.grid)
   for _, part in ipairs(parts.order) do
-    if config[part] then checked[part] = parts.check(part, config[part]) end
+    if config[part] then result[part] = parts.check(part, config[part]) end
   end
-  checked.name = checked.name or "run"
-  checked.out = checked.out or "runs/" .. checked.name
-  check_together(checked)
-  return sandbox.plain(checked)
+  result.name = result.name or "run"
+  result.out = result.out or "runs/" .. result.name
+  check_together(result)
+  return sandbox.plain(result)
 end
 
 -- ---- what others call ------------------------------------------------------------------------

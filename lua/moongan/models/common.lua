@@ -54,15 +54,9 @@ local normalisations = {
   layer = function(features) return nn.GroupNorm(1, features) end,
 }
 
---- The kinds of normalisation as a rule; the first is the default.  "layer" is of all maps of an
--- image together; "spectral" is of the weights (see common.spectral).
-function common.norm_rule(first)
-  local kinds = { first }
-  for _, kind in ipairs{ "batch", "instance", "layer", "spectral", "none" } do
-    if kind ~= first then kinds[#kinds + 1] = kind end
-  end
-  return options.one_of(table.unpack(kinds))
-end
+--- What a discriminator normalises: each map over the batch, or over an image; all maps of an image
+-- together ("layer"); its weights (see common.spectral); or nothing.  The first is the default.
+common.norm_rule = options.one_of("batch", "instance", "layer", "spectral", "none")
 
 --- A layer that normalises so many maps, or nil where the kind has none.
 function common.normalisation(kind, features)

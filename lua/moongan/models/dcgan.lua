@@ -71,7 +71,7 @@ end
 -- ---- discriminators -----------------------------------------------------------------------------
 
 local discriminator_options = {
-  nf = size(64), norm = common.norm_rule("batch"), slope = common.slope, init = common.init_rule,
+  nf = size(64), norm = common.norm_rule, slope = common.slope, init = common.init_rule,
 }
 
 -- Layers up to the last maps, which have start x start pixels; and the number of those maps.

@@ -82,7 +82,7 @@ function heads.acgan_head(given) return auxiliary(check_head("mg.models.acgan_he
 -- @param given  as dcgan_discriminator's; classes = 10
 function heads.acgan_discriminator(given)
   local o = common.image_options("mg.models.acgan_discriminator", given, {
-    nf = size(64), norm = common.norm_rule("batch"), slope = common.slope, init = common.init_rule, classes = size(10),
+    nf = size(64), norm = common.norm_rule, slope = common.slope, init = common.init_rule, classes = size(10),
   })
   local features, count = dcgan.dcgan_features{
     size = o.size, channels = o.channels, nf = o.nf, norm = o.norm, slope = o.slope, init = o.init,

@@ -110,7 +110,8 @@ describe("a run folder", function()
   it("takes up the run to the same bits", function()
     local settings = {
       average = 0.9, log_every = 3, checkpoint_every = 4, sample_every = 5, schedule = "cosine",
-      penalty = { mg.gan.penalty.r1, every = 2 },
+      penalty = { mg.gan.penalty.r1, every = 2 }, evaluate_every = 2, best = "distance",
+      metrics = { distance = function(self) return math.abs(self.iteration - 4) end },
     }
     helper.with_folder(function(root)
       settings.out = root .. "/alone"

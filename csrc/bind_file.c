@@ -14,7 +14,7 @@ static const char *check_path(lua_State *L, const char *function) {
   return path;
 }
 
-/* The end of a function that failed or not: its result is on top of the stack. */
+/* The end of a function: raise what failed in the core, else return that many results. */
 static int finish(lua_State *L, size_t mark, const char *function, int results) {
   if (mg_error()) mg_fail_prefix("%s: ", function);
   mgl_check(L, mark);

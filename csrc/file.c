@@ -158,21 +158,23 @@ bool mg_file_write(const char *path, const void *bytes, size_t size) {
   return mg_file_write_pieces(path, &(mg_piece){bytes, size}, 1);
 }
 
-/* Add bytes behind those that are there; on a failure errno says why and nothing was added. */
-static bool append_to(int descriptor, const void *bytes, size_t size, bool sync) {
+/* Add bytes behind those that are there; on a failure errno says why, and nothing was added unless an error
+ * is set that says so. */
+static bool append_to(int descriptor, const char *path, const void *bytes, size_t size, bool sync) {
   struct stat status;
   if (fstat(descriptor, &status) != 0) return false;
   if (!S_ISREG(status.st_mode)) return errno = EINVAL, false;
   if (write_all(descriptor, bytes, size) && (!sync || fsync(descriptor) == 0)) return true;
   const int cause = errno;
-  if (ftruncate(descriptor, status.st_size) != 0) mg_fail("cannot take back what was written in part");
+  if (ftruncate(descriptor, status.st_size) != 0)
+    mg_fail("%s: appended in part, which cannot be taken back: %s", path, strerror(cause));
   errno = cause;
   return false;
 }
 
 bool mg_file_append(const char *path, const void *bytes, size_t size, bool sync) {
   const int descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
-  const bool added = descriptor >= 0 && append_to(descriptor, bytes, size, sync);
+  const bool added = descriptor >= 0 && append_to(descriptor, path, bytes, size, sync);
   if (!added) mg_fail("%s: cannot append: %s", path, strerror(errno));
   if (descriptor >= 0) close(descriptor);
   return added;

@@ -78,10 +78,13 @@ describe("the prompt", function()
   end)
 
   it("is opened with a run by the command, which says where there is none", function()
-    local text, status = helper.run_lua('os.exit(require("moongan.repl").start("/nowhere"))')
-    assert.equal(1, status)
-    assert.matches("mg.run.about: /nowhere: expected a run folder", text)
-    assert.is_nil(text:find("traceback"))
+    local code = 'os.exit(require("moongan.repl").start("/nowhere"))'
+    scripts.run("command.lua", { ["command.lua"] = code }, function(text, status)
+      assert.equal(1, status)
+      assert.matches("mg.run.about: /nowhere: expected a run folder", text)
+      assert.is_nil(text:find("traceback"))
+      assert.equal(1, select(2, text:gsub("moongan %d", "")), text) -- one greeting
+    end)
   end)
 end)
 

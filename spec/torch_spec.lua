@@ -162,6 +162,8 @@ describe("weights of PyTorch", function()
     refuses("option names: expected a list of 2 names", function() end, { names = { "0" } })
     refuses("option names: expected a list of 2 names", function() end, { names = { "0", "1", "2" } })
     helper.error_like(function() torch.load_state_dict(model, 7) end, "expected a table of tensors by name")
+    helper.error_like(function() torch.load_state_dict(model, { mg.ones(1) }) end,
+      "expected tensors by name, got one under number 1")
     helper.error_like(function() torch.state_dict{} end, "mg%.torch%.state_dict: expected a layer, got table")
     helper.error_like(function() torch.state_dict(nn.Sequential{ nn.SpectralNorm(nn.Linear(2, 2)) }) end,
       "layer 1: no layer of PyTorch is known to have these tensors: u, v")

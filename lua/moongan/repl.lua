@@ -247,7 +247,10 @@ function repl.begin(folder)
   os.exit(1)
 end
 
-repl.install()
-io.write("moongan ", moongan.version, ": help() shows what is at hand\n")
+-- Without a script, that is, at the prompt: there is nothing before the interpreter's own name.
+if arg and not arg[-1] then
+  repl.install()
+  io.write("moongan ", moongan.version, ": help() shows what is at hand\n")
+end
 
 return repl

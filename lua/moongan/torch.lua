@@ -224,13 +224,14 @@ end
 -- The name in a state for each item: matched by name, else by order.
 local function match_names(name, items, tensors)
   local names = torch.names(tensors)
-  local prefix, known, matched = common_prefix(names), {}, {}
+  local prefix, known, matched, count = common_prefix(names), {}, {}, 0
   for _, path in ipairs(names) do known[path] = true end
   for i, item in ipairs(items) do
     local path = torch_path(item.path)
     matched[i] = known[prefix .. path] and prefix .. path or known[path] and path or nil
+    count = count + (matched[i] and 1 or 0)
   end
-  if #options.names(known) == #items and #matched == #items then return matched end
+  if #names == #items and count == #items then return matched end
   if #names == #items then return names end
   local paths = {}
   for i, item in ipairs(items) do paths[i] = item.path end
@@ -275,6 +276,17 @@ end
 
 local IGNORED = { num_batches_tracked = true } -- by the BatchNorm of PyTorch; the average here has one momentum
 
+local function check_state(name, tensors)
+  if type(tensors) ~= "table" then
+    options.fail(name, "expected a table of tensors by name, got %s", options.describe(tensors))
+  end
+  for key in pairs(tensors) do
+    if type(key) ~= "string" then
+      options.fail(name, "expected tensors by name, got one under %s", options.describe(key))
+    end
+  end
+end
+
 --- Load a state_dict of PyTorch into a model of the same layers.  Everything is checked before anything is changed.
 -- @param model
 -- @param tensors  name -> tensor, as mg.safetensors.load returns them
@@ -284,9 +296,7 @@ function torch.load_state_dict(model, tensors, given)
   local name = "mg.torch.load_state_dict"
   local o = options.check(name, given, OPTIONS)
   local items = mark_edges(items_of(name, model, o), o)
-  if type(tensors) ~= "table" then
-    options.fail(name, "expected a table of tensors by name, got %s", options.describe(tensors))
-  end
+  check_state(name, tensors)
   local names = o.names and check_names(name, items, o.names) or match_names(name, items, tensors)
   local state, used = {}, {}
   for i, item in ipairs(items) do

@@ -6,14 +6,14 @@ local mg = require "moongan"
 
 local here = io.popen("pwd"):read("l")
 
--- What a session shows after each line typed: f(line -> text, all of it).  `before` is a shell command that runs
--- first, {lua} in it the interpreter.
-local function session(lines, f, before)
+-- What a session shows after each line typed: f(line -> text, all of it).  The interpreter is given `arguments`;
+-- `before` is a shell command that runs first, {lua} in it the interpreter.
+local function session(arguments, lines, f, before)
   local lua = helper.interpreter()
   local driver = string.format("%s\nos.execute(%q)", before
     and string.format("assert(os.execute(%q))", (before:gsub("{lua}", lua))) or "",
     "TERM=xterm-256color COLORTERM=truecolor LC_ALL=C.UTF-8 script -qec '" .. lua
-      .. " -l moongan.repl' /dev/null <input >output 2>&1")
+      .. " " .. arguments .. "' /dev/null <input >output 2>&1")
   local input = table.concat(lines, "\n") .. "\nos.exit()\n"
   scripts.run("driver.lua", { ["driver.lua"] = driver, input = input }, function(text, status, folder)
     assert.equal(0, status, text)
@@ -31,9 +31,10 @@ end
 
 describe("the prompt", function()
   it("has names at hand, and says what it knows", function()
-    session({ "x = randn(2, 3)", "x:shape()", "{ a = 1, b = { 'c' } }", "mg.ones(2)", "smaple(3)", "sample(3)",
-      "randn(-1)", "help()", "help(show)", "help 'nn.Linear'", "help(mg.image.save_grid)", "who()", "show(3)",
-      "undefined_name", "help(42)", "print(1, nil)", "show(mg.ones(2, 2), { protocol = 'blocks' })" },
+    session("-l moongan.repl", {
+      "x = randn(2, 3)", "x:shape()", "{ a = 1, b = { 'c' } }", "mg.ones(2)", "smaple(3)", "sample(3)", "randn(-1)",
+      "help()", "help(show)", "help 'nn.Linear'", "help(mg.image.save_grid)", "who()", "show(3)", "undefined_name",
+      "help(42)", "print(1, nil)", "show(mg.ones(2, 2), { protocol = 'blocks' })" },
       function(shown, output)
         assert.matches("moongan %d+%.%d+%.%d+: help%(%) shows", output)
         assert.equal("{ 2, 3 }\n", shown["x:shape()"])
@@ -58,12 +59,13 @@ describe("the prompt", function()
 
   it("makes pictures with the generator of a run", function()
     local train = "{lua} " .. here .. "/experiments/cgan.lua iterations=1 batch=8 out=runs/c >train.log 2>&1"
-    session({ "open 'runs/none'", "open 'runs/c'", "digits(3, 3, 7):shape()", "digits(30)", "walk():shape()",
+    session(here .. "/bin/moongan repl runs/c", { "open 'runs/none'", "digits(3, 3, 7):shape()", "digits(30)",
+      "walk():shape()",
       "z = randn(1, 100)", "walk(z, -z, 3, 7):shape()", "walk(z, randn(2))", "sample(2)", "x = sample(2)", "x:shape()",
       "G.training", "run.iteration" },
-      function(shown)
+      function(shown, output)
         assert.matches("mg.run.about: runs/none: expected a run folder", shown["open 'runs/none'"])
-        assert.matches("runs/c: cgan after 1 iterations", shown["open 'runs/c'"])
+        assert.matches("runs/c: cgan after 1 iterations", output)
         assert.equal("{ 3, 784 }\n", shown["digits(3, 3, 7):shape()"])
         assert.matches("digits: expected a class number from 1 to 10.* got number 30", shown["digits(30)"])
         assert.equal("{ 8, 784 }\n", shown["walk():shape()"])
@@ -77,7 +79,7 @@ describe("the prompt", function()
       end, train)
   end)
 
-  it("is opened with a run by the command, which says where there is none", function()
+  it("is not opened with a run that is none", function()
     local code = 'os.exit(require("moongan.repl").start("/nowhere"))'
     scripts.run("command.lua", { ["command.lua"] = code }, function(text, status)
       assert.equal(1, status)

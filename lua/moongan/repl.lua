@@ -6,8 +6,11 @@
 -- by open(folder): run, G, D, sample, digits, walk.
 
 local moongan = require "moongan"
+local generator = require "moongan.cli.generator"
 local help = require "moongan.repl.help"
+local latent = require "moongan.latent"
 local options = require "moongan.options"
+local shell = require "moongan.shell"
 local terminal = require "moongan.terminal"
 
 local repl = {}
@@ -70,15 +73,9 @@ function repl.sample(n)
   return as_pictures(run.trainer:sample(count, labels and moongan.tensor(labels)))
 end
 
--- The number of a class by its name, which digits have too, or else as a number from 1 on.
 local function class_number(name, run, class)
-  local names = run.config and run.config.class_names or {}
-  for number, known in ipairs(names) do
-    if known == tostring(class) then return number end
-  end
-  local number = math.tointeger(class)
-  if number and number >= 1 and number <= classes_of(run) then return number end
-  complain("%s: expected a class number from 1 to %d%s, got %s", name, classes_of(run),
+  local number, names = generator.class_number(run, tostring(class)), run.config.class_names or {}
+  return number or complain("%s: expected a class number from 1 to %d%s, got %s", name, classes_of(run),
     names[1] and " or a name (" .. table.concat(names, ", ") .. ")" or "", options.describe(class))
 end
 
@@ -89,16 +86,6 @@ function repl.digits(...)
   if #labels == 0 then complain("digits: expected classes, such as digits(3, 3, 7)") end
   for i, class in ipairs(labels) do labels[i] = class_number("digits", run, class) end
   return as_pictures(run.trainer:sample(#labels, moongan.tensor(labels)))
-end
-
--- The point at t between a and b, rows of noise, along the great circle through them; along the line where they
--- point the same way or opposite ones (Shoemake 1985).
-local function spherical(a, b, t)
-  local cosine = math.max(-1, math.min(1, ((a * b):sum() / (a:norm() * b:norm())):item()))
-  local angle = math.acos(cosine)
-  local sine = math.sin(angle)
-  if sine < 1e-4 then return a * (1 - t) + b * t end
-  return a * (math.sin((1 - t) * angle) / sine) + b * (math.sin(t * angle) / sine)
 end
 
 local function one_row(z)
@@ -112,15 +99,14 @@ function repl.walk(z1, z2, steps, class)
   local run = run_or_complain("walk")
   local a, b = one_row(z1 or run.trainer.noise(1)), one_row(z2 or run.trainer.noise(1))
   if a:numel() ~= b:numel() then complain("walk: noises of %d and %d numbers", a:numel(), b:numel()) end
-  local count, points = math.max(2, check_count("walk", steps or 8)), {}
-  for i = 1, count do points[i] = spherical(a, b, (i - 1) / (count - 1)) end
+  local way = latent.path(moongan.cat({ a, b }, 1), math.max(2, check_count("walk", steps or 8)) - 1)
   local labels = classes_of(run) and class_number("walk", run, class or 1)
-  return as_pictures(run.trainer:sample(moongan.cat(points, 1), labels or nil))
+  return as_pictures(run.trainer:sample(way, labels or nil))
 end
 
 --- open(folder): load the networks of a run: then G, D, run, sample, digits and walk are its.
 function repl.open(folder)
-  opened = moongan.run.open(folder)
+  opened = moongan.run.open(folder, { data = false })
   _G.run, _G.G, _G.D = opened, opened.generator, opened.discriminator
   local classes = classes_of(opened)
   io.write(string.format("%s: %s after %d iterations.  sample(16)%s  walk()  G  D  run\n", opened.folder,
@@ -219,13 +205,11 @@ function repl.install()
   setmetatable(_G, { __index = unknown_name })
 end
 
-local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
-
--- The program that runs this one.
+-- The program that runs this one, unless the environment names another.
 local function interpreter()
   local place = 0
   while arg and arg[place - 1] do place = place - 1 end
-  return arg and arg[place] or "lua5.4"
+  return os.getenv("MOONGAN_LUA") or arg and arg[place] or "lua5.4"
 end
 
 --- Open Lua's own prompt, in a process of its own so that it has the interpreter's line editing.
@@ -233,10 +217,8 @@ end
 -- @return the exit status
 function repl.start(folder)
   local code = "require 'moongan.repl'" .. (folder and string.format(".begin(%q)", folder) or "")
-  local command = string.format("LUA_PATH=%s LUA_CPATH=%s %s -i -e %s", quote(package.path), quote(package.cpath),
-    quote(interpreter()), quote(code))
-  local _, _, status = os.execute(command)
-  return status
+  return shell.execute{ "env", "LUA_PATH=" .. package.path, "LUA_CPATH=" .. package.cpath, interpreter(), "-i", "-e",
+    code }
 end
 
 --- Load a run before the first prompt; where that fails, say why and leave.

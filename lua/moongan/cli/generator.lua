@@ -32,6 +32,16 @@ function generator.open(o)
   return opened
 end
 
+--- The number of a class of an opened run by its name, which digits are before they are numbers, or by its number;
+-- nil where there is no such class.
+function generator.class_number(opened, word)
+  for number, name in ipairs(opened.config.class_names or {}) do
+    if name == word then return number end
+  end
+  local number = math.tointeger(tonumber(word))
+  return number and number >= 1 and number <= opened.trainer.conditional and number or nil
+end
+
 --- The class numbers asked for: a list, all where none was; nil where the run has no classes.
 function generator.classes(opened, o)
   local count = opened.trainer.conditional
@@ -45,13 +55,8 @@ function generator.classes(opened, o)
     return list
   end
   for word in (o.class .. ","):gmatch("([^,]*),") do
-    local number
-    for k, name in ipairs(names) do
-      if name == word then number = k end
-    end
-    -- Digits are names of classes before they are numbers of them.
-    number = number or math.tointeger(tonumber(word))
-    if not number or number < 1 or number > count then
+    local number = generator.class_number(opened, word)
+    if not number then
       arguments.wrong("--class: expected numbers from 1 to %d or names (%s), got %q", count, table.concat(names, ", "),
         word)
     end

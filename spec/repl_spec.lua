@@ -10,10 +10,11 @@ local here = io.popen("pwd"):read("l")
 -- `before` is a shell command that runs first, {lua} in it the interpreter.
 local function session(arguments, lines, f, before)
   local lua = helper.interpreter()
+  -- script stops itself where its child is stopped, and goes on only when told.
+  local in_terminal = "TERM=xterm-256color COLORTERM=truecolor LC_ALL=C.UTF-8 script -qec '" .. lua .. " " .. arguments
+    .. "' /dev/null <input >output 2>&1 & while kill -CONT $! 2>/dev/null; do sleep 0.1; done"
   local driver = string.format("%s\nos.execute(%q)", before
-    and string.format("assert(os.execute(%q))", (before:gsub("{lua}", lua))) or "",
-    "TERM=xterm-256color COLORTERM=truecolor LC_ALL=C.UTF-8 script -qec '" .. lua
-      .. " " .. arguments .. "' /dev/null <input >output 2>&1")
+    and string.format("assert(os.execute(%q))", (before:gsub("{lua}", lua))) or "", in_terminal)
   local input = table.concat(lines, "\n") .. "\nos.exit()\n"
   scripts.run("driver.lua", { ["driver.lua"] = driver, input = input }, function(text, status, folder)
     assert.equal(0, status, text)

@@ -10,9 +10,9 @@ local here = io.popen("pwd"):read("l")
 -- `before` is a shell command that runs first, {lua} in it the interpreter.
 local function session(arguments, lines, f, before)
   local lua = helper.interpreter()
-  -- script stops itself where its child is stopped, and goes on only when told.
+  -- The shell stays between: where the interpreter itself is script's child and somebody stops it, script hangs.
   local in_terminal = "TERM=xterm-256color COLORTERM=truecolor LC_ALL=C.UTF-8 script -qec '" .. lua .. " " .. arguments
-    .. "' /dev/null <input >output 2>&1 & while kill -CONT $! 2>/dev/null; do sleep 0.1; done"
+    .. "; exit $?' /dev/null <input >output 2>&1"
   local driver = string.format("%s\nos.execute(%q)", before
     and string.format("assert(os.execute(%q))", (before:gsub("{lua}", lua))) or "", in_terminal)
   local input = table.concat(lines, "\n") .. "\nos.exit()\n"

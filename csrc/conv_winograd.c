@@ -342,7 +342,7 @@ bool mg_winograd_weight(const mg_conv *v, const mg_winograd *f, const real *x, c
                     .weight = weight,
                     .row = s * s * v->c + PAD,
                     .panel = mg_gemm_columns(v->o)};
-  int64_t chunk = 2 * chunk_of(f, (job.grid.tiles + 1) / 2, s * s * v->c, v->o);
+  int64_t chunk = chunk_of(f, job.grid.tiles, s * s * v->c, v->o);
   job.scratch_size = points * CHANNEL_BLOCK * job.panel + 9 * job.panel + mg_gemm_scratch(chunk);
   int64_t data = points * chunk * job.row, results = points * chunk * v->o, zeros = MG_MAX(v->c, v->o);
   size_t capacity;

@@ -243,7 +243,9 @@ samples.maxout_input = {
 }
 
 samples.maxout_weight = {
-  cases = { { T{ 4, 3 }, T{ 4, 2 }, C(PIECES), arguments = { 3 } }, { T{ 1, 1 }, T{ 1, 1 }, C{ { 1 } }, arguments = { 1 } } },
+  cases = {
+    { T{ 4, 3 }, T{ 4, 2 }, C(PIECES), arguments = { 3 } }, { T{ 1, 1 }, T{ 1, 1 }, C{ { 1 } }, arguments = { 1 } },
+  },
   reference = function(x, g, piece, pieces)
     local units = g.shape[2]
     return naive.build({ x.shape[2], pieces * units }, function(index)

@@ -187,7 +187,7 @@ bool mg_forward_maxout_input(mg_call *call) {
   job.scratch = mg_scratch_get(scratch_bytes + (size_t)(job.n * job.units) * sizeof(int32_t), &capacity);
   if (!job.scratch) return false;
   memset(job.scratch, 0, scratch_bytes); /* the transposed rows' ends beyond `in` */
-  job.row = (int32_t *)((char *)job.scratch + scratch_bytes);
+  job.row = (void *)((char *)job.scratch + scratch_bytes);
   mg_parallel(pieces_of(job.n, SAMPLE_TASK), row_task, &job);
   mg_parallel(pieces_of(job.in, MG_ROW), input_task, &job);
   mg_scratch_put(job.scratch, capacity);
@@ -273,7 +273,7 @@ bool mg_forward_maxout_weight(mg_call *call) {
   if (!job.rows) return false;
   job.scratch = job.rows + strips * job.n * MG_ROW;
   job.scale = job.scratch + mg_threads() * UNIT_BLOCK * MG_ROW;
-  job.sample = (int32_t *)(job.scale + pairs);
+  job.sample = (void *)(job.scale + pairs);
   job.start = job.sample + pairs;
   int64_t blocks = pieces_of(job.units, UNIT_BLOCK);
   mg_parallel(blocks + pieces_of(job.n, SAMPLE_TASK), prepare_task, &job);

@@ -127,6 +127,18 @@ describe("experiment.configure", function()
     assert.same({ 8, 3 }, config.grid)
   end)
 
+  it("goes by depth first, then by order", function()
+    local config = experiment.configure(minimal, { "optimizer_d.lr=5", "lr=3", "lr_g=7", "lr=4" })
+    assert.equal(5, config.optimizer_d.lr)
+    assert.equal(7, config.optimizer_g.lr)
+    local settings = {}
+    for i = 1, 30 do settings[i] = "dropout=" .. i / 100 end
+    assert.equal(0.3, experiment.configure(minimal, settings).discriminator.dropout)
+    assert.equal(2, experiment.configure(minimal, { "batch=1", "batch=2" }).batch)
+    config = experiment.configure(minimal, { "data.folder=x", "flip=true", "data=cifar10" })
+    assert.equal("x", config.data.folder)
+  end)
+
   it("takes schedules as parts", function()
     local config = experiment.configure(with{ schedule = { "linear", hold = 5 }, schedule_d = "step" },
       { "schedule.final=0.5", "factor=0.25" })

@@ -183,22 +183,19 @@ end
 -- The settings at the top that take the place of whole entries; and the others, parts of parts
 -- last.
 local function split_settings(settings)
-  local whole, others = {}, {}
+  local whole, by_depth, deepest = {}, {}, 0
   for _, setting in ipairs(settings) do
     local key = setting.key
     if parts.kind_of[key] or keys.rules[key] ~= nil then
       whole[#whole + 1] = setting
     elseif key ~= "model" then
-      others[#others + 1] = setting
+      local depth = #(ALIASES[key] or setting.path)
+      by_depth[depth], deepest = by_depth[depth] or {}, math.max(deepest, depth)
+      table.insert(by_depth[depth], setting)
     end
   end
-  local place = {}
-  for i, setting in ipairs(others) do place[setting] = i end
-  local function depth(setting) return #(ALIASES[setting.key] or setting.path) end
-  table.sort(others, function(a, b)
-    if depth(a) ~= depth(b) then return depth(a) < depth(b) end
-    return place[a] < place[b]
-  end)
+  local others = {}
+  for depth = 1, deepest do table.move(by_depth[depth] or {}, 1, #(by_depth[depth] or {}), #others + 1, others) end
   return whole, others
 end
 

@@ -65,9 +65,11 @@ bool mg_batch_norm_is_affine(const mg_layer *layer) {
   return layer->type->forward == batch_norm_forward && !layer->training && layer->tensor[RUNNING_MEAN];
 }
 
+double mg_batch_norm_eps(const mg_layer *layer) { return layer->values.value[BATCH_EPS][0]; }
+
 void mg_batch_norm_affine(const mg_layer *layer, mg_tensor **scale, mg_tensor **shift) {
   mg_tensor *weight = layer->tensor[WEIGHT], *bias = layer->tensor[BIAS];
-  mg_tensor *variance = mg_affine(layer->tensor[RUNNING_VAR], 1, layer->values.value[BATCH_EPS][0]);
+  mg_tensor *variance = mg_affine(layer->tensor[RUNNING_VAR], 1, mg_batch_norm_eps(layer));
   *scale = mg_reciprocal(mg_sqrt(variance));
   if (weight) *scale = mg_mul(weight, *scale);
   *shift = mg_neg(mg_mul(layer->tensor[RUNNING_MEAN], *scale));
@@ -89,7 +91,7 @@ static mg_tensor *normalize_by_batch(mg_layer *layer, mg_tensor *x, double slope
   if (!weight) weight = mg_tensor_full(1, &features, 1);
   if (!bias) bias = mg_tensor_full(1, &features, 0);
   mg_tensor *moments = mg_moments(x);
-  mg_tensor *y = mg_batch_norm(x, weight, bias, moments, layer->values.value[BATCH_EPS][0], slope);
+  mg_tensor *y = mg_batch_norm(x, weight, bias, moments, mg_batch_norm_eps(layer), slope);
   /* Last, so that a forward pass that fails changes nothing. */
   if (y && layer->tensor[RUNNING_MEAN]) update_running(layer, moments, rows);
   return y;

@@ -1,3 +1,4 @@
+/* layer_pair.c: neighbours that run as one. */
 #include "layer_pair.h"
 
 /* ---- a product, then a batch norm with constants ----------------------------------------------- */
@@ -27,7 +28,8 @@ void mg_layer_unfold(mg_layer *layer) {
   layer->fold = NULL;
 }
 
-static bool is_current(const mg_fold *fold, mg_tensor *const source[SOURCES]) {
+static bool is_current(const mg_fold *fold, const mg_layer *norm, mg_tensor *const source[SOURCES]) {
+  if (fold->eps != mg_batch_norm_eps(norm)) return false;
   for (int i = 0; i < SOURCES; i++)
     if (fold->source[i] != source[i] || (source[i] && fold->version[i] != source[i]->storage->version)) return false;
   return true;
@@ -41,12 +43,14 @@ static bool fold(mg_layer *product, const mg_layer *norm, mg_tensor *const sourc
   if (product->type->transposed && scale) by_output = mg_reshape(scale, 2, (int64_t[]){scale->numel, 1});
   weight = mg_mul(weight, by_output);
   bias = bias ? mg_add(mg_mul(bias, scale), shift) : shift;
-  mg_fold *made = weight && bias ? calloc(1, sizeof *made) : NULL;
-  if (!made) return weight && bias ? mg_fail_memory(sizeof *made) : NULL, false;
+  if (!weight || !bias) return false;
+  mg_fold *made = calloc(1, sizeof *made);
+  if (!made) return mg_fail_memory(sizeof *made), false;
   for (int i = 0; i < SOURCES; i++) {
     made->source[i] = mg_retain(source[i]);
     if (source[i]) made->version[i] = source[i]->storage->version;
   }
+  made->eps = mg_batch_norm_eps(norm);
   made->weight = mg_retain(weight);
   made->bias = mg_retain(bias);
   product->fold = made;
@@ -57,7 +61,7 @@ static mg_tensor *forward_folded(mg_layer *product, mg_layer *norm, mg_tensor *x
   mg_tensor *source[SOURCES];
   list_sources(product, norm, source);
   size_t mark = mg_pool_mark();
-  if (product->fold && !is_current(product->fold, source)) mg_layer_unfold(product);
+  if (product->fold && !is_current(product->fold, norm, source)) mg_layer_unfold(product);
   bool ready = product->fold || fold(product, norm, source);
   mg_pool_drain(mark);
   if (!ready) return NULL;

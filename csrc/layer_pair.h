@@ -25,6 +25,7 @@ void mg_layer_unfold(mg_layer *layer);
  * goes by the batch's moments, and its output after the rectifier of a slope (0: ReLU). */
 bool mg_batch_norm_is_affine(const mg_layer *layer);
 void mg_batch_norm_affine(const mg_layer *layer, mg_tensor **scale, mg_tensor **shift);
+double mg_batch_norm_eps(const mg_layer *layer);
 bool mg_batch_norm_is_by_batch(const mg_layer *layer);
 mg_tensor *mg_batch_norm_rectified(mg_layer *layer, mg_tensor *x, double slope);
 

@@ -90,6 +90,10 @@ describe("a product and a batch norm in evaluation", function()
     check("trained")
     net[2] = used_norm(4, { eps = 0.5 })
     check("another norm")
+    local same = nn.BatchNorm(4, { eps = 2 }):eval()
+    for _, name in ipairs{ "weight", "bias", "running_mean", "running_var" } do same[name] = net[2][name] end
+    net[2] = same
+    check("the same tensors, another eps")
     net[2] = nn.BatchNorm(4):eval()
     check("a new norm")
   end)

@@ -4,7 +4,9 @@
 --
 -- An operation's time is its own loop and the memory of its result; what is left over
 -- ("everything else") is Lua, bookkeeping of the tape and of the collector, and files.  Backward is
--- the work within backward and grad, and counts for the layer whose forward pass recorded it.
+-- the work within backward and grad, and counts for the layer whose forward pass recorded it.  Neighbours
+-- that run as one (a batch norm and the rectifier after it, a product and the batch norm folded into it)
+-- count for the first of them.
 
 local moongan = require "moongan"
 local options = require "moongan.options"

@@ -1,38 +1,35 @@
 /* op_cost.c: what an application of an operation costs at least, for the profiler. */
 #include "op_rows.h"
 
-/* Multiply-adds of each element of the result, of a product or convolution. */
-static double depth_of(const mg_call *call) {
-  const mg_tensor *weight = call->in[1];
-  switch ((mg_op_id)(call->op - mg_ops)) {
-  case MG_OP_matmul:
-    return (double)weight->shape[weight->ndim - (call->attrs->integer[1] ? 1 : 2)];
-  case MG_OP_linear:
-    return (double)weight->shape[0];
-  case MG_OP_maxout: /* all pieces, unless their values are given */
-    return call->in[4] ? 0 : (double)weight->numel / (double)call->out->shape[1];
-  case MG_OP_conv2d:
-    return (double)(weight->shape[0] * weight->shape[1] * weight->shape[2]);
-  default:
-    return 0;
-  }
+/* Numbers of the weight (kernel h, kernel w, in, out), each of which meets each position of y. */
+static double convolution(const mg_tensor *y, const mg_tensor *weight) {
+  int64_t positions = y->numel / MG_MAX(y->shape[3], 1);
+  return 2 * (double)positions * (double)weight->numel;
 }
 
 double mg_op_flops(const mg_call *call) {
-  if (!call->out) return 0;
+  mg_tensor *const *in = call->in;
+  const mg_tensor *out = call->out;
+  if (!out) return 0;
   switch ((mg_op_id)(call->op - mg_ops)) {
-  case MG_OP_conv2d_input: /* as the convolution that it transposes: each pixel of y by its taps */
-    return 2 * (double)call->in[0]->numel / (double)MG_MAX(call->in[1]->shape[3], 1) * (double)call->in[1]->numel;
-  case MG_OP_conv2d_weight: { /* the same, in[1] being y and the result the weight */
-    const mg_tensor *y = call->in[1];
-    return 2 * (double)y->numel / (double)MG_MAX(y->shape[3], 1) * (double)call->out->numel;
-  }
+  case MG_OP_matmul:
+    return 2 * (double)out->numel * (double)in[1]->shape[in[1]->ndim - (call->attrs->integer[1] ? 1 : 2)];
+  case MG_OP_linear:
+    return 2 * (double)out->numel * (double)in[1]->shape[0];
+  case MG_OP_maxout: /* all pieces, unless it is told which is the largest */
+    return in[4] ? 0 : 2 * (double)out->numel / (double)MG_MAX(out->shape[1], 1) * (double)in[1]->numel;
   case MG_OP_maxout_input: /* one piece of each unit */
-    return 2 * (double)call->in[0]->numel * (double)call->out->shape[1];
+    return 2 * (double)in[0]->numel * (double)out->shape[1];
   case MG_OP_maxout_weight:
-    return 2 * (double)call->in[1]->numel * (double)call->in[0]->shape[1];
+    return 2 * (double)in[1]->numel * (double)in[0]->shape[1];
+  case MG_OP_conv2d:
+    return convolution(out, in[1]);
+  case MG_OP_conv2d_input:
+    return convolution(in[0], in[1]);
+  case MG_OP_conv2d_weight:
+    return convolution(in[1], out);
   default:
-    return 2 * (double)call->out->numel * depth_of(call);
+    return 0;
   }
 }
 

@@ -130,6 +130,9 @@ static bool mark_wanted(walk *w) {
 
 /* ---- walking ------------------------------------------------------------------------------- */
 
+/* Whether a gradient may be changed in place: nobody else can see it. */
+static bool is_own(const mg_tensor *gradient) { return gradient->refs == 1 && gradient->storage->refs == 1; }
+
 /* slot += g.  In place where nobody else can see the slot's tensor. */
 static bool accumulate(mg_tensor **slot, mg_tensor *g, bool create_graph) {
   mg_tensor *have = *slot;
@@ -137,7 +140,7 @@ static bool accumulate(mg_tensor **slot, mg_tensor *g, bool create_graph) {
     *slot = mg_retain(g);
     return true;
   }
-  if (!create_graph && have->refs == 1 && have->storage->refs == 1 && mg_same_shape(have, g)) {
+  if (!create_graph && is_own(have) && mg_same_shape(have, g)) {
     mg_accumulate(have, g);
     return true;
   }
@@ -146,6 +149,15 @@ static bool accumulate(mg_tensor **slot, mg_tensor *g, bool create_graph) {
   mg_release(have);
   *slot = sum;
   return true;
+}
+
+static _Thread_local walk *current; /* while a vjp runs: its walk */
+
+mg_tensor *mg_gradient_so_far(const mg_node *node, int i) {
+  const mg_edge *edge = &node->edge[i];
+  if (!current || current->create_graph || !edge->leaf) return NULL;
+  mg_tensor *gradient = current->targets[find_target(current, edge->leaf)].gradient;
+  return gradient && is_own(gradient) ? gradient : NULL;
 }
 
 static bool run_step(walk *w, step *s) {
@@ -162,8 +174,12 @@ static bool run_step(walk *w, step *s) {
   if (node->freed)
     mg_fail("backward: the graph through %s was already freed; pass retain_graph = true to go through it twice",
             node->op->name);
-  else
+  else {
+    walk *outer = current;
+    current = w;
     node->op->vjp(node, own, gradient);
+    current = outer;
+  }
   bool fine = !mg_error();
   for (int e = 0; e < node->n && fine; e++) {
     if (!mg_wants(node, e) || !gradient[e]) continue;

@@ -125,6 +125,9 @@ bool mg_wants(const mg_node *node, int i);
 mg_tensor *mg_input(mg_node *node, int i);
 /* The saved output, part of its graph. */
 mg_tensor *mg_output(mg_node *node);
+/* What has reached the leaf that input i is, where a vjp may add its own share to it in place and leave
+ * gradient[i] NULL: nothing is being recorded, and nobody else sees it.  Else NULL. */
+mg_tensor *mg_gradient_so_far(const mg_node *node, int i);
 /* Reduce g (a broadcast result's gradient) to the shape of input i. */
 mg_tensor *mg_sum_to_input(mg_node *node, mg_tensor *g, int i);
 /* For fused operations: gradients by recording the composition and walking back through it. */

@@ -322,6 +322,33 @@ describe("memory of the graph", function()
     end)
   end)
 
+  it("adds the second use of a weight to the gradient of the first as it multiplies", function()
+    local layer = mg.nn.Linear(5, 4)
+    local a, b = helper.values({ 3, 5 }, 1), helper.values({ 6, 5 }, 2)
+    local function gradient(f)
+      layer.weight.grad = nil
+      f()
+      return layer.weight.grad:clone()
+    end
+    local function added(f)
+      local sum, count = nil, 0
+      local report = mg.profile(function() sum = gradient(f) end, { quiet = true })
+      for _, row in ipairs(report.operations) do
+        if row.name == "matmul, added" then count = row.calls end
+      end
+      return sum, count
+    end
+    local function loss() return layer(a):square():sum() + layer(b):tanh():sum() end
+    local expected = gradient(function() layer(a):square():sum():backward() end)
+      + gradient(function() layer(b):tanh():sum():backward() end)
+    local sum, count = added(function() loss():backward() end)
+    helper.near(expected, sum)
+    assert.are.equal(1, count)
+    sum, count = added(function() loss():backward{ create_graph = true } end)
+    helper.near(expected, sum)
+    assert.are.equal(0, count)
+  end)
+
   it("holds only what derivatives read", function()
     local x = leaf{ 1 } * mg.ones(1000)
     helper.collect()

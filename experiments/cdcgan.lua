@@ -2,6 +2,9 @@
 -- generator, and to the image as one more channel in the discriminator.  In the sample grid, each
 -- row is a class.
 --
+-- The discriminator's weights are normalised spectrally (Miyato et al. 2018), not its maps over the batch: with
+-- discriminator.norm=batch it is soon far ahead, and the garments of a class are all alike.
+--
 -- model=upsample has noise and label each through a layer of their own, upsampling, and pooling;
 -- model=acgan a discriminator that names the class itself (Odena et al. 2017).
 
@@ -11,7 +14,7 @@ return require "moongan.experiment" {
   data = "fashion_mnist",
   model = "dcgan",
   models = {
-    dcgan = { generator = "cdcgan_generator", discriminator = "cdcgan_discriminator" },
+    dcgan = { generator = "cdcgan_generator", discriminator = { "cdcgan_discriminator", norm = "spectral" } },
     upsample = { generator = "cupsample_generator", discriminator = "cupsample_discriminator" },
     acgan = { generator = "cdcgan_generator", discriminator = "acgan_discriminator", auxiliary = 1 },
   },

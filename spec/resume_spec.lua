@@ -53,11 +53,14 @@ describe("a training that is resumed has the bits of one left alone", function()
   end)
 end)
 
+-- A signal ignored by whoever runs the specs (nohup does so) is ignored by its children too, and rightly.
+local LISTENING = "env --default-signal=INT,TERM,HUP "
+
 describe("a signal", function()
   it("ends the training after the iteration, saves, and says how to go on", function()
     for signal, expected in pairs{ INT = 130, TERM = 143, HUP = 129 } do
       helper.with_folder(function(folder)
-        local text, status = run("quiet=false signal=" .. signal .. " out=" .. folder)
+        local text, status = run("quiet=false signal=" .. signal .. " out=" .. folder, LISTENING)
         assert.equal(expected, status, text)
         assert.truthy(text:find("Interrupted after iteration 13", 1, true), text)
         assert.truthy(text:find("resume", 1, true), text)

@@ -1,6 +1,7 @@
 --- What the benchmarks share: timing, this machine's limits, memory of the process.
 
 local mg = require "moongan"
+local shell = require "moongan.shell"
 
 local measure = {}
 
@@ -46,16 +47,8 @@ function measure.peak_rss_mb()
   return kilobytes and kilobytes // 1024
 end
 
---- A word of a shell command.
-function measure.quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
-
---- Shell words that start the interpreter that runs this, and this script in it.
-function measure.interpreter()
-  local i = 0
-  while arg[i - 1] do i = i - 1 end
-  return measure.quote(arg[i])
-end
-
-function measure.script() return measure.interpreter() .. " " .. measure.quote(arg[0]) end
+--- The interpreter that runs this, as a shell's word; and the command that starts this script in it.
+function measure.interpreter() return shell.quote(shell.program()[1]) end
+function measure.script() return measure.interpreter() .. " " .. shell.quote(arg[0]) end
 
 return measure

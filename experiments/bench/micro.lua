@@ -181,7 +181,7 @@ function groups.sample()
   end
   local weights, picture = os.tmpname(), os.tmpname()
   mg.safetensors.save(weights, networks[1][2]:state_dict())
-  local quote, interpreter = measure.quote, measure.interpreter()
+  local quote, interpreter = require("moongan.shell").quote, measure.interpreter()
   local start = interpreter .. " -e " .. quote('require "moongan"')
   local sample = table.concat({ interpreter, quote(here .. "bench/sample.lua"), quote(weights), quote(picture) }, " ")
   list[#list + 1] = { "cold start: require", function() assert(os.execute(start)) end }

@@ -15,11 +15,13 @@ function shell.command(words)
   return table.concat(list, " ")
 end
 
---- The words that started this program: the interpreter with its own options, and the script.
+--- The words that started this program: the interpreter with its own options, and the script.  The environment
+-- variable MOONGAN_LUA names another interpreter.
 function shell.program()
   local first, words = 0, {}
   while arg and arg[first - 1] do first = first - 1 end
   for i = first, arg and 0 or -1 do words[#words + 1] = arg[i] end
+  if first < 0 then words[1] = os.getenv("MOONGAN_LUA") or words[1] end
   return words
 end
 

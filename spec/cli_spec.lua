@@ -382,7 +382,7 @@ describe("bin/moongan", function()
   end)
 
   it("says so where there is none", function()
-    local text, status = helper.run("PATH=/nonexistent /bin/sh bin/moongan --version")
+    local text, status = helper.run("MOONGAN_LUA= PATH=/nonexistent /bin/sh bin/moongan --version")
     assert.equal(127, status)
     assert.truthy(text:find("moongan: Lua 5.4 is not installed", 1, true), text)
   end)

@@ -33,6 +33,9 @@ typedef float real;
 #define MG_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MG_MAX(a, b) ((a) > (b) ? (a) : (b))
 
+/* How many pieces of a size cover so much: size / piece, rounded up. */
+static inline int64_t mg_pieces(int64_t size, int64_t piece) { return (size + piece - 1) / piece; }
+
 /* Set this thread's error message, printf style, unless one is already set (the first cause is
  * the one worth reading).  Always returns NULL. */
 void *mg_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

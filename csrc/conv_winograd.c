@@ -55,9 +55,18 @@ static void transform_tile(const mg_winograd *f, mg_transform *transform, const 
   transform(p->channels, in, to);
 }
 
-/* ---- when ---------------------------------------------------------------------------------- */
+/* The same for the data of each of parts x parts interleaved images, one behind the other. */
+static void transform_data(const mg_winograd *f, const plane *p, int64_t parts, const grid *g, int64_t tile,
+                           const real *image, const real *zeros, real *out, int64_t point_stride) {
+  for (int64_t part = 0; part < parts * parts; part++) {
+    plane from = *p;
+    from.y += part / parts;
+    from.x += part % parts;
+    transform_tile(f, f->data, &from, g, f->points, tile, image, zeros, out + part * p->channels, point_stride);
+  }
+}
 
-static int64_t pieces(int64_t size, int64_t piece) { return (size + piece - 1) / piece; }
+/* ---- when ---------------------------------------------------------------------------------- */
 
 const mg_winograd *mg_conv_winograd(const mg_conv *v) {
   const mg_geometry *g = &v->geometry;
@@ -72,7 +81,7 @@ const mg_winograd *mg_conv_winograd(const mg_conv *v) {
   for (int64_t outputs = 2; outputs <= 4; outputs += 2) {
     const mg_winograd *f = mg_kernel->winograd(outputs, taps);
     if (!f) continue;
-    int64_t tiles = pieces(v->oh, outputs) * pieces(v->ow, outputs);
+    int64_t tiles = mg_pieces(v->oh, outputs) * mg_pieces(v->ow, outputs);
     int64_t cost = tiles * f->points * f->points;
     if (v->n * tiles < 32 || cost >= least) continue;
     least = cost;
@@ -107,13 +116,8 @@ static void data_task(void *argument, int64_t index) {
   const filter_job *job = argument;
   int64_t end = MG_MIN((index + 1) * TRANSFORM_TILES, job->count);
   for (int64_t t = index * TRANSFORM_TILES; t < end; t++)
-    for (int64_t part = 0; part < job->parts * job->parts; part++) {
-      plane from = job->from;
-      from.y += part / job->parts;
-      from.x += part % job->parts;
-      transform_tile(job->f, job->f->data, &from, &job->grid, job->f->points, job->first + t, job->source, job->zeros,
-                     job->data + t * job->row + part * from.channels, job->count * job->row);
-    }
+    transform_data(job->f, &job->from, job->parts, &job->grid, job->first + t, job->source, job->zeros,
+                   job->data + t * job->row, job->count * job->row);
 }
 
 /* The taps' weights of summed channels k .. k + count - 1 and one panel's columns. */
@@ -145,7 +149,7 @@ static void product_task(void *argument, int64_t index) {
   const filter_job *job = argument;
   /* Threads that work at the same time are rows apart: in panels side by side they would write to
    * neighbouring lines of cache.  So it is for weights below. */
-  int64_t blocks = pieces(job->count, job->rows), column = index / blocks * job->panel;
+  int64_t blocks = mg_pieces(job->count, job->rows), column = index / blocks * job->panel;
   int64_t width = MG_MIN(job->panel, job->columns - column);
   int64_t row = index % blocks * job->rows, rows = MG_MIN(job->rows, job->count - row);
   real *weights = job->scratch + mg_worker() * job->scratch_size;
@@ -204,21 +208,21 @@ static bool filter(filter_job *job) {
   job->scratch = job->products + products;
   job->outside = job->scratch + threads * job->scratch_size;
   job->zeros = zeros;
-  int64_t panels = pieces(job->columns, job->panel);
+  int64_t panels = mg_pieces(job->columns, job->panel);
   for (job->first = 0; job->first < job->grid.tiles; job->first += chunk) {
     job->count = MG_MIN(chunk, job->grid.tiles - job->first);
     /* Some eight tasks, of no fewer tiles than are worth the transform of weights. */
-    job->rows = MG_MAX(pieces(pieces(job->count * panels, 8), ROW_BLOCK) * ROW_BLOCK, ROW_BLOCK);
-    mg_parallel(pieces(job->count, TRANSFORM_TILES), data_task, job);
-    mg_parallel(pieces(job->count, job->rows) * panels, product_task, job);
-    mg_parallel(pieces(job->count, TRANSFORM_TILES), result_task, job);
+    job->rows = MG_MAX(mg_pieces(mg_pieces(job->count * panels, 8), ROW_BLOCK) * ROW_BLOCK, ROW_BLOCK);
+    mg_parallel(mg_pieces(job->count, TRANSFORM_TILES), data_task, job);
+    mg_parallel(mg_pieces(job->count, job->rows) * panels, product_task, job);
+    mg_parallel(mg_pieces(job->count, TRANSFORM_TILES), result_task, job);
   }
   mg_scratch_put(memory, capacity);
   return true;
 }
 
 static grid grid_of(const mg_winograd *f, int64_t n, int64_t h, int64_t w) {
-  int64_t tiles_h = pieces(h, f->outputs), tiles_w = pieces(w, f->outputs);
+  int64_t tiles_h = mg_pieces(h, f->outputs), tiles_w = mg_pieces(w, f->outputs);
   return (grid){tiles_h, tiles_w, n * tiles_h * tiles_w};
 }
 
@@ -250,7 +254,7 @@ bool mg_winograd_input(const mg_conv *v, const mg_winograd *f, const real *y, co
     if (py >= v->h || px >= v->w) continue;
     if (!filter(&(filter_job){.f = f,
                               .conv = v,
-                              .grid = grid_of(f, v->n, pieces(v->h - py, s), pieces(v->w - px, s)),
+                              .grid = grid_of(f, v->n, mg_pieces(v->h - py, s), mg_pieces(v->w - px, s)),
                               .from = {v->oh, v->ow, v->o, 1, reach_y / s - f->taps + 1, reach_x / s - f->taps + 1},
                               .to = {v->h, v->w, v->c, s, py, px},
                               .parts = 1,
@@ -286,15 +290,10 @@ typedef struct weight_job {
 static void both_task(void *argument, int64_t index) {
   const weight_job *job = argument;
   const mg_winograd *f = job->f;
-  int64_t end = MG_MIN((index + 1) * TRANSFORM_TILES, job->count), s = job->x_plane.step;
+  int64_t end = MG_MIN((index + 1) * TRANSFORM_TILES, job->count);
   for (int64_t t = index * TRANSFORM_TILES; t < end; t++) {
-    for (int64_t part = 0; part < s * s; part++) {
-      plane from = job->x_plane;
-      from.y += part / s;
-      from.x += part % s;
-      transform_tile(f, f->data, &from, &job->grid, f->points, job->first + t, job->x, job->zeros,
-                     job->data + t * job->row + part * from.channels, job->count * job->row);
-    }
+    transform_data(f, &job->x_plane, job->x_plane.step, &job->grid, job->first + t, job->x, job->zeros,
+                   job->data + t * job->row, job->count * job->row);
     transform_tile(f, f->result_adjoint, &job->y_plane, &job->grid, f->outputs, job->first + t, job->y, job->zeros,
                    job->results + t * job->y_plane.channels, job->count * job->y_plane.channels);
   }
@@ -305,7 +304,7 @@ static void weight_task(void *argument, int64_t index) {
   const weight_job *job = argument;
   const mg_winograd *f = job->f;
   const mg_conv *v = job->conv;
-  int64_t s = v->geometry.stride[0], blocks = pieces(v->c, CHANNEL_BLOCK), points = f->points * f->points;
+  int64_t s = v->geometry.stride[0], blocks = mg_pieces(v->c, CHANNEL_BLOCK), points = f->points * f->points;
   int64_t part = index % (s * s), channel = index / (s * s) % blocks * CHANNEL_BLOCK;
   int64_t column = index / (s * s) / blocks * job->panel, width = MG_MIN(job->panel, v->o - column);
   int64_t channels = MG_MIN(CHANNEL_BLOCK, v->c - channel);
@@ -353,10 +352,10 @@ bool mg_winograd_weight(const mg_conv *v, const mg_winograd *f, const real *x, c
   job.results = memory + data;
   job.scratch = job.results + results;
   job.zeros = memset(job.scratch + threads * job.scratch_size, 0, (size_t)zeros * sizeof(real));
-  int64_t tasks = s * s * pieces(v->c, CHANNEL_BLOCK) * pieces(v->o, job.panel);
+  int64_t tasks = s * s * mg_pieces(v->c, CHANNEL_BLOCK) * mg_pieces(v->o, job.panel);
   for (job.first = 0; job.first < job.grid.tiles; job.first += chunk) {
     job.count = MG_MIN(chunk, job.grid.tiles - job.first);
-    mg_parallel(pieces(job.count, TRANSFORM_TILES), both_task, &job);
+    mg_parallel(mg_pieces(job.count, TRANSFORM_TILES), both_task, &job);
     mg_parallel(tasks, weight_task, &job);
   }
   mg_scratch_put(memory, capacity);

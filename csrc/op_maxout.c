@@ -21,8 +21,6 @@
 #define BLOCK_ROWS 96  /* rows of the transposed weight that stay in the first cache */
 #define SAMPLE_TASK 16 /* rows of x or g that a task prepares */
 
-static int64_t pieces_of(int64_t size, int64_t piece) { return (size + piece - 1) / piece; }
-
 /* ---- shapes -------------------------------------------------------------------------------- */
 
 static bool check_matrix(const mg_tensor *t, const char *name) {
@@ -188,8 +186,8 @@ bool mg_forward_maxout_input(mg_call *call) {
   if (!job.scratch) return false;
   memset(job.scratch, 0, scratch_bytes); /* the transposed rows' ends beyond `in` */
   job.row = (void *)((char *)job.scratch + scratch_bytes);
-  mg_parallel(pieces_of(job.n, SAMPLE_TASK), row_task, &job);
-  mg_parallel(pieces_of(job.in, MG_ROW), input_task, &job);
+  mg_parallel(mg_pieces(job.n, SAMPLE_TASK), row_task, &job);
+  mg_parallel(mg_pieces(job.in, MG_ROW), input_task, &job);
   mg_scratch_put(job.scratch, capacity);
   return true;
 }
@@ -222,7 +220,7 @@ static void sort_unit(const weight_job *job, int64_t u) {
 
 static void prepare_task(void *argument, int64_t index) {
   const weight_job *job = argument;
-  int64_t strips = pieces_of(job->in, MG_ROW), unit_tasks = pieces_of(job->units, UNIT_BLOCK);
+  int64_t strips = mg_pieces(job->in, MG_ROW), unit_tasks = mg_pieces(job->units, UNIT_BLOCK);
   if (index < unit_tasks) {
     for (int64_t u = index * UNIT_BLOCK; u < MG_MIN((index + 1) * UNIT_BLOCK, job->units); u++) sort_unit(job, u);
     return;
@@ -240,7 +238,7 @@ static void prepare_task(void *argument, int64_t index) {
 /* One strip of x by one block of units. */
 static void weight_task(void *argument, int64_t index) {
   const weight_job *job = argument;
-  int64_t strips = pieces_of(job->in, MG_ROW), strip = index % strips, first = index / strips * UNIT_BLOCK;
+  int64_t strips = mg_pieces(job->in, MG_ROW), strip = index % strips, first = index / strips * UNIT_BLOCK;
   int64_t units = MG_MIN(UNIT_BLOCK, job->units - first), columns = job->pieces * job->units;
   real *sums = job->scratch + mg_worker() * UNIT_BLOCK * MG_ROW;
   const real *rows = job->rows + strip * job->n * MG_ROW;
@@ -265,7 +263,7 @@ bool mg_forward_maxout_weight(mg_call *call) {
                     .in = x->shape[1],
                     .units = g->shape[1],
                     .pieces = call->attrs->integer[0]};
-  int64_t strips = pieces_of(job.in, MG_ROW), pairs = job.n * job.units;
+  int64_t strips = mg_pieces(job.in, MG_ROW), pairs = job.n * job.units;
   int64_t reals = strips * job.n * MG_ROW + mg_threads() * UNIT_BLOCK * MG_ROW + pairs;
   int64_t integers = pairs + job.units * (job.pieces + 1);
   size_t capacity;
@@ -275,8 +273,8 @@ bool mg_forward_maxout_weight(mg_call *call) {
   job.scale = job.scratch + mg_threads() * UNIT_BLOCK * MG_ROW;
   job.sample = (void *)(job.scale + pairs);
   job.start = job.sample + pairs;
-  int64_t blocks = pieces_of(job.units, UNIT_BLOCK);
-  mg_parallel(blocks + pieces_of(job.n, SAMPLE_TASK), prepare_task, &job);
+  int64_t blocks = mg_pieces(job.units, UNIT_BLOCK);
+  mg_parallel(blocks + mg_pieces(job.n, SAMPLE_TASK), prepare_task, &job);
   mg_parallel(strips * blocks, weight_task, &job);
   mg_scratch_put(job.rows, capacity);
   return true;

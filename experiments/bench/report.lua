@@ -11,16 +11,9 @@ local mg = require "moongan"
 
 local PAGE = (arg[0]:match("^(.*/)") or "") .. "../results/benchmark.md"
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
 local function json_lines(path)
   local list = {}
-  for line in read(path):gmatch("{[^\n]+") do list[#list + 1] = mg.json.decode(line) end
+  for line in mg.file.read(path):gmatch("{[^\n]+") do list[#list + 1] = mg.json.decode(line) end
   return list
 end
 
@@ -32,7 +25,7 @@ local function markdown(heads, rows)
 end
 
 local function compare(path)
-  local report, rows, product, lowest = mg.json.decode(read(path)), {}, 1, math.huge
+  local report, rows, product, lowest = mg.json.decode(mg.file.read(path)), {}, 1, math.huge
   for i, row in ipairs(report.rows) do
     product, lowest = product * row.ratio, math.min(lowest, row.ratio)
     rows[i] = {
@@ -78,7 +71,7 @@ function tables.scaling(path)
   return markdown(heads, rows)
 end
 
-local text = read(PAGE)
+local text = mg.file.read(PAGE)
 for _, word in ipairs(arg) do
   local name, path = word:match("^(%w+)=(.+)$")
   if not (name and tables[name]) then

@@ -270,6 +270,7 @@ describe("experiment.build", function()
     local pairs_of = {
       { "mlp_generator", "mlp_critic" }, { "cmlp_generator", "cmlp_critic" },
       { "maxout_generator", "maxout_discriminator" }, { "cgan_generator", "cgan_discriminator" },
+      { "cmaxout_generator", "cmaxout_discriminator" },
       { "upsample_generator", "upsample_discriminator" }, { "cupsample_generator", "cupsample_discriminator" },
       { "cdcgan_generator", "acgan_discriminator" }, { "r3gan_generator", "r3gan_discriminator" },
     }

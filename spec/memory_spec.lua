@@ -52,7 +52,7 @@ end
 local configurations = {
   gan_mlp = function() return dense({}, optim.Adam, { lr = 2e-4, betas = { 0.5, 0.999 } }) end,
   gan_maxout = function()
-    local G, D = models.maxout_generator{ nz = 8, units = 16 }, models.maxout_discriminator{ units = 16 }
+    local G, D = models.maxout_generator{ nz = 8, widths = { 16, 16 } }, models.maxout_discriminator{ units = 16 }
     return with_pair({ data = images(10, 784), noise = "uniform" }, G, D, optim.SGD, { lr = 0.1, momentum = 0.5 })
   end,
   wgan_mlp = function()

@@ -15,6 +15,7 @@ describe("models", function()
   local counts = {
     mlp_generator = 1510032, mlp_critic = 533505,
     maxout_generator = 2503984, maxout_discriminator = 1231441,
+    cmaxout_generator = 2515984, cmaxout_discriminator = 1243441,
     cgan_generator = 2413984, cgan_discriminator = 1224351,
   }
   for name, count in pairs(counts) do
@@ -49,6 +50,9 @@ describe("models", function()
     assert.equal(3 * 5 + 5 + 5 * 4 + 4, G:num_parameters()) -- no batch normalisation on the first
     local D = models.mlp_critic{ n_in = 4, widths = { 6, 5 } }
     assert.equal(4 * 6 + 6 + 6 * 5 + 5 + 5 + 1, D:num_parameters())
+    local sigmoid = models.maxout_generator{ nz = 3, n_out = 4, widths = { 5, 6 } }
+    assert.equal(3 * 5 + 5 + 5 * 6 + 6 + 6 * 4 + 4, sigmoid:num_parameters())
+    helper.error_like(function() models.maxout_generator{ widths = { 5, 0 } } end, { "maxout_generator", "at 2" })
     helper.error_like(function() models.mlp_critic{ widths = {} } end, { "mlp_critic", "widths" })
     helper.error_like(function() models.mlp_generator{ widths = { 5, 0 } } end, { "mlp_generator", "widths", "at 2" })
   end)
@@ -84,6 +88,19 @@ describe("models", function()
     assert.are.equal(#models.mlp_critic{ n_in = 4, widths = { 6, 5 } } + 2, #D)
   end)
 
+  it("begin with weights whose variance is 2 over the inputs where he is asked for", function()
+    mg.manual_seed(5)
+    for _, name in ipairs{ "maxout_generator", "cmaxout_generator" } do
+      local G = models[name]{ init = "he", nz = 200, widths = { 300, 300 } }
+      local layers = G.body or G
+      for i, inputs in pairs{ name == "maxout_generator" and 200 or 210, [3] = 300, [5] = 300 } do
+        helper.near(2 / inputs, (layers[i].weight ^ 2):mean():item(), 0.1 / inputs)
+        assert.equal(0, layers[i].bias:abs():max():item())
+      end
+    end
+    assert.is_true(models.maxout_generator()[1].bias:abs():max():item() > 0)
+  end)
+
   it("differ from call to call in the discriminator's dropout only while training", function()
     local D = models.maxout_discriminator{ n_in = 16, units = 32 }
     local x = mg.randn(8, 16)
@@ -112,6 +129,13 @@ describe("conditional models", function()
     local score = D(x, y)
     assert.same({ 4, 1 }, score:shape())
     helper.same_bits(D.out(D.joint(mg.cat({ D.x(x), D.y(y) }, 2))):detach(), score:detach())
+  end)
+
+  it("of joined inputs take each image apart, as far as their bodies do", function()
+    local apart = require "moongan.apart"
+    assert.is_true(apart.is(models.cmaxout_discriminator{ units = 2 }))
+    assert.is_true(apart.is(models.cmlp_critic{ widths = { 2 } }))
+    assert.is_false(apart.is(models.cmlp_generator{ widths = { 2, 2 } }))
   end)
 
   it("reach every parameter with a gradient", function()

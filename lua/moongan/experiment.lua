@@ -285,6 +285,50 @@ function experiment.train(given, settings)
   return experiment.go(experiment.build(config))
 end
 
+-- What may be another when a run goes on: when it ends, where it is, what it says.
+local FREE = {
+  epochs = true, iterations = true, seconds = true, out = true, overwrite = true, quiet = true, verbose = true,
+  threads = true,
+}
+
+-- A configuration's entries that make a run what it is, but for what follows from the data.
+local function particulars(config)
+  local values = {}
+  for _, line in ipairs(experiment.flat(experiment.without_derived(config))) do
+    if not FREE[line[1]] then values[line[1]] = line[2] end
+  end
+  return values
+end
+
+--- Check that the run in a folder is the one that is asked for.
+-- @param asked  what `configure` gives
+-- @error  where it has other settings, but for when it ends, where it is and what it says
+function experiment.check_same(folder, asked)
+  local before, now = particulars(run.about(folder).config or {}), particulars(asked)
+  for _, values in ipairs{ before, now } do
+    for key in pairs(values) do
+      if before[key] ~= now[key] then
+        fail("%s: the run that is there has %s=%s, not %s", folder, key, before[key] or "none", now[key] or "none")
+      end
+    end
+  end
+end
+
+--- Go on with the run of a configuration that is in its folder; train, where there is none.
+-- @param prepare  function(trainer) for a run that begins, or nil
+-- @return what Trainer:run returns
+-- @error  where the folder holds another run (see check_same), and as `build` does
+function experiment.continue(given, prepare)
+  local config = experiment.configure(given)
+  if moongan.file.exists(run.checkpoint_path(config.out, "last")) == "file" then
+    experiment.check_same(config.out, config)
+    return experiment.go(run.open(config.out).trainer, experiment.limits(config))
+  end
+  local trainer = experiment.build(config)
+  if prepare then prepare(trainer) end
+  return experiment.go(trainer)
+end
+
 -- End the program with a message alone: these are a person's mistakes, and a traceback would hide
 -- the message.
 local function give_up(message, status)

@@ -3,9 +3,7 @@
 local help = require "moongan.experiment.help"
 local arguments = require "moongan.cli.arguments"
 local experiment = require "moongan.experiment"
-local moongan = require "moongan"
 local options = require "moongan.options"
-local run = require "moongan.run"
 
 local train = {
   summary = "train what a configuration file describes",
@@ -49,39 +47,10 @@ function train.configure(path, settings)
   return config
 end
 
--- What may be another when a run goes on: when it ends, where it is, what it says.
-local FREE = {
-  epochs = true, iterations = true, seconds = true, out = true, overwrite = true, quiet = true, verbose = true,
-  threads = true,
-}
-
--- A configuration's entries that make a run what it is, but for what follows from the data.
-local function particulars(config)
-  local values = {}
-  for _, line in ipairs(experiment.flat(experiment.without_derived(config))) do
-    if not FREE[line[1]] then values[line[1]] = line[2] end
-  end
-  return values
-end
-
--- A run that goes on must be the one that is asked for.
-local function check_same(folder, asked)
-  local before, now = particulars(run.about(folder).config or {}), particulars(asked)
-  for _, values in ipairs{ before, now } do
-    for key in pairs(values) do
-      if before[key] ~= now[key] then
-        error(string.format("%s: the run that is there has %s=%s, not %s", folder, key, before[key] or "none",
-          now[key] or "none"), 0)
-      end
-    end
-  end
-end
-
 function train.run(o)
   local config = train.configure(o.words[1], o.settings)
-  if o.continue and moongan.file.exists(run.checkpoint_path(config.out, "last")) == "file" then
-    check_same(config.out, config)
-    experiment.go(run.open(config.out).trainer, experiment.limits(config))
+  if o.continue then
+    experiment.continue(config)
   else
     experiment.train(config)
   end

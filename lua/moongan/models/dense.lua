@@ -1,4 +1,4 @@
---- Fully connected networks: the pair that is widely copied, the maxout pair of 2014, and the
+--- Fully connected networks: the pair that is widely copied, the maxout pairs of 2014, and the
 -- conditional pair of the same year.
 
 local moongan = require "moongan"
@@ -88,6 +88,7 @@ end
 function dense.joined(body)
   return nn.Module{
     name = "Joined",
+    apart = true, -- as far as the body is
     body = body,
     forward = function(self, x, y) return self.body(moongan.cat({ x, y }, 2)) end,
   }
@@ -111,29 +112,78 @@ end
 
 -- ---- the pairs of 2014 --------------------------------------------------------------------------
 
---- Generator of Goodfellow et al. 2014: two hidden layers of ReLU, sigmoid at the end (so images
--- lie in [0, 1]).
--- @param given nz = 100, n_out = 784, units = 1200
-function dense.maxout_generator(given)
-  local o = options.check("mg.models.maxout_generator", given,
-    { nz = size(100), n_out = size(784), units = size(1200) })
-  return nn.Sequential{
-    nn.Linear(o.nz, o.units), nn.ReLU(),
-    nn.Linear(o.units, o.units), nn.ReLU(),
-    nn.Linear(o.units, o.n_out), nn.Sigmoid(),
-  }
+local maxout_generator_options = {
+  nz = size(100), n_out = size(784), widths = { 1200, 1200 }, init = options.one_of("default", "he"),
+}
+
+-- Initial weights that keep the variance from layer to layer (He et al. 2015, equation 10), biases 0.
+local function initialise_he(layers)
+  for _, layer in ipairs(layers) do
+    if layer.weight then
+      nn.init.kaiming_normal_(layer.weight, { nonlinearity = "relu" })
+      nn.init.zeros_(layer.bias)
+    end
+  end
 end
 
---- Discriminator of Goodfellow et al. 2014: two maxout layers, each followed by dropout.
+local function maxout_generator(function_name, o, inputs)
+  check_widths(function_name, o.widths)
+  local layers, width = {}, inputs
+  for _, next_width in ipairs(o.widths) do
+    common.add(layers, nn.Linear(width, next_width), nn.ReLU())
+    width = next_width
+  end
+  common.add(layers, nn.Linear(width, o.n_out), nn.Sigmoid())
+  if o.init == "he" then initialise_he(layers) end
+  return nn.Sequential(layers)
+end
+
+--- Generator of Goodfellow et al. 2014: hidden layers of ReLU, sigmoid at the end (so images lie in
+-- [0, 1]).  With init = "he" the noise reaches the image from the first step on: with the usual
+-- weights, made for layers without a rectifier, all images are nearly the same at first, and an
+-- unbounded discriminator tells them from real ones before they differ.
+-- @param given nz = 100, n_out = 784, widths = { 1200, 1200 }, init = "default"
+function dense.maxout_generator(given)
+  local name = "mg.models.maxout_generator"
+  local o = options.check(name, given, maxout_generator_options)
+  return maxout_generator(name, o, o.nz)
+end
+
+local maxout_discriminator_options = {
+  n_in = size(784), units = size(240), pieces = size(5), dropout = probability,
+}
+
+local function maxout_discriminator(o, inputs)
+  local layers, width = {}, inputs
+  for _ = 1, 2 do
+    common.add(layers, nn.Maxout(width, o.units, o.pieces), o.dropout > 0 and nn.Dropout(o.dropout))
+    width = o.units
+  end
+  common.add(layers, nn.Linear(width, 1))
+  return nn.Sequential(layers)
+end
+
+--- Discriminator of Goodfellow et al. 2014: two maxout layers, each followed by dropout where that is
+-- above 0; then a linear score.
 -- @param given n_in = 784, units = 240, pieces = 5, dropout = 0.5
 function dense.maxout_discriminator(given)
-  local o = options.check("mg.models.maxout_discriminator", given,
-    { n_in = size(784), units = size(240), pieces = size(5), dropout = probability })
-  return nn.Sequential{
-    nn.Maxout(o.n_in, o.units, o.pieces), nn.Dropout(o.dropout),
-    nn.Maxout(o.units, o.units, o.pieces), nn.Dropout(o.dropout),
-    nn.Linear(o.units, 1),
-  }
+  local o = options.check("mg.models.maxout_discriminator", given, maxout_discriminator_options)
+  return maxout_discriminator(o, o.n_in)
+end
+
+--- The same generator with a one-hot label joined to the noise.  Called as G(z, y) with y (n, classes).
+-- @param given  as maxout_generator's; classes = 10
+function dense.cmaxout_generator(given)
+  local name = "mg.models.cmaxout_generator"
+  local o = options.check(name, given, with_classes(maxout_generator_options))
+  return dense.joined(maxout_generator(name, o, o.nz + o.classes))
+end
+
+--- The same discriminator with a one-hot label joined to the image.  Called as D(x, y) with y (n, classes).
+-- @param given  as maxout_discriminator's; classes = 10
+function dense.cmaxout_discriminator(given)
+  local o = options.check("mg.models.cmaxout_discriminator", given, with_classes(maxout_discriminator_options))
+  return dense.joined(maxout_discriminator(o, o.n_in + o.classes))
 end
 
 --- Generator of Mirza and Osindero 2014: noise and one-hot label each through a layer of their

@@ -37,9 +37,12 @@ local function write_data(folder, count)
     labels[i] = string.char(i % 10)
     images[i] = string.char(i % 256):rep(28 * 28)
   end
-  scripts.write(folder .. "/train-images-idx3-ubyte",
-    string.pack(">I4I4I4I4", 0x803, count, 28, 28) .. table.concat(images))
-  scripts.write(folder .. "/train-labels-idx1-ubyte", string.pack(">I4I4", 0x801, count) .. table.concat(labels))
+  for _, split in ipairs{ "train", "t10k" } do
+    scripts.write(folder .. "/" .. split .. "-images-idx3-ubyte",
+      string.pack(">I4I4I4I4", 0x803, count, 28, 28) .. table.concat(images))
+    scripts.write(folder .. "/" .. split .. "-labels-idx1-ubyte",
+      string.pack(">I4I4", 0x801, count) .. table.concat(labels))
+  end
 end
 
 --- Run the interpreter with `arguments` (a string; {root} stands for the repository's folder) in a

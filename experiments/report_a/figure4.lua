@@ -1,0 +1,18 @@
+--- Figure 4 of report A: 25 samples each of GAN, WGAN and improved WGAN, from the same noise.
+--
+--     lua5.4 experiments/report_a/figure4.lua
+
+local here = arg[0]:match("^(.*/)") or ""
+local pictures = dofile(here .. "pictures.lua")
+local rows = dofile(here .. "rows.lua")
+local runs = dofile(here .. "runs.lua")
+
+local o = runs.settings(arg, "Figure 4: samples of GAN, WGAN and improved WGAN.", rows, { epochs = 200, seeds = "1" })
+local models = { rows.gan, rows.wgan, rows["wgan-gp"] }
+runs.train(models, o)
+for _, seed in ipairs(o.seeds) do
+  local grids = {}
+  for i, row in ipairs(models) do grids[i] = pictures.grid5(runs.folder(row, seed, o)) end
+  local suffix = #o.seeds > 1 and "_seed" .. seed or ""
+  pictures.save(string.format("%s/figure4%s.png", o.results, suffix), pictures.beside(grids, 12))
+end

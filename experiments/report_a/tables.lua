@@ -1,0 +1,46 @@
+--- Tables of report A: what was published beside what was measured, as Markdown and as CSV.
+
+local mg = require "moongan"
+
+local tables = {}
+
+local function write(path, text)
+  mg.file.write(path, text)
+  print("Table: " .. path)
+end
+
+local function markdown(columns, lines)
+  local rules, text = {}, {}
+  for i = 1, #columns do rules[i] = i == 1 and "---" or "---:" end
+  text[1] = "| " .. table.concat(columns, " | ") .. " |"
+  text[2] = "| " .. table.concat(rules, " | ") .. " |"
+  for _, line in ipairs(lines) do text[#text + 1] = "| " .. table.concat(line, " | ") .. " |" end
+  return table.concat(text, "\n") .. "\n"
+end
+
+local function csv(columns, lines)
+  local function row(cells)
+    local quoted = {}
+    for i, cell in ipairs(cells) do quoted[i] = cell:find('[",]') and '"' .. cell:gsub('"', '""') .. '"' or cell end
+    return table.concat(quoted, ",")
+  end
+  local text = { row(columns) }
+  for _, line in ipairs(lines) do text[#text + 1] = row(line) end
+  return table.concat(text, "\n") .. "\n"
+end
+
+--- Write a table as FOLDER/NAME.md and .csv, and print it.
+-- @param columns  headings
+-- @param lines    lists of texts
+function tables.write(folder, name, columns, lines)
+  local text = markdown(columns, lines)
+  io.stdout:write(text)
+  write(folder .. "/" .. name .. ".md", text)
+  write(folder .. "/" .. name .. ".csv", csv(columns, lines))
+end
+
+function tables.number(value) return value and string.format("%.3f", value) or "" end
+
+function tables.minutes(seconds) return string.format("%.1f", seconds / 60) end
+
+return tables

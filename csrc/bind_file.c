@@ -1,8 +1,9 @@
-/* mg.file: files written whole, appended to and looked for, and folders. */
+/* mg.file: files written whole, appended to, locked and looked for, and folders. */
 #include <string.h>
 
 #include "bind.h"
 #include "file.h"
+#include "file_lock.h"
 #include "folder.h"
 
 static const char *check_path(lua_State *L, const char *function) {
@@ -145,6 +146,39 @@ static int file_list_folder(lua_State *L) {
   return status == LUA_OK ? 2 : lua_error(L);
 }
 
+/* ---- locks ---------------------------------------------------------------------------------- */
+
+static int unlock(lua_State *L) {
+  mg_file_lock_release(luaL_checkudata(L, 1, MG_TYPE("Lock")));
+  return 0;
+}
+
+/* file.lock(path) -> a lock to close (lock:close(), or as a <close> variable), see mg_file_lock_take; or nil and the
+ * number of the process that holds it, nil where that is not known. */
+static int file_lock(lua_State *L) {
+  static const char *const name = "mg.file.lock";
+  const char *path = check_path(L, name);
+  mg_file_lock *lock = lua_newuserdatauv(L, sizeof *lock, 0);
+  *lock = (mg_file_lock){-1, NULL};
+  luaL_setmetatable(L, MG_TYPE("Lock"));
+  const size_t mark = mg_pool_mark();
+  long holder;
+  if (mg_file_lock_take(path, lock, &holder) != MG_LOCK_HELD) return finish(L, mark, name, 1);
+  lua_pushnil(L);
+  if (holder > 0) lua_pushinteger(L, holder);
+  return holder > 0 ? 2 : 1;
+}
+
+static void open_locks(lua_State *L) {
+  static const luaL_Reg metamethods[] = {{"__close", unlock}, {"__gc", unlock}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"close", unlock}, {NULL, NULL}};
+  luaL_newmetatable(L, MG_TYPE("Lock"));
+  luaL_setfuncs(L, metamethods, 0);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
 void mgl_open_file(lua_State *L) {
   static const luaL_Reg functions[] = {{"write", file_write},
                                        {"append", file_append},
@@ -154,7 +188,9 @@ void mgl_open_file(lua_State *L) {
                                        {"exists", file_exists},
                                        {"size", file_size},
                                        {"list_folder", file_list_folder},
+                                       {"lock", file_lock},
                                        {NULL, NULL}};
+  open_locks(L);
   luaL_newlib(L, functions);
   lua_setfield(L, -2, "file");
 }

@@ -64,6 +64,7 @@ local sources = {
   "csrc/element.c",
   "csrc/elementwise.c",
   "csrc/file.c",
+  "csrc/file_lock.c",
   "csrc/folder.c",
   "csrc/gemm.c",
   "csrc/idx.c",

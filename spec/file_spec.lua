@@ -1,4 +1,4 @@
--- mg.file: files written whole or not at all, appended to, looked for.
+-- mg.file: files written whole or not at all, appended to, locked, looked for.
 
 local encode = require "spec.encode"
 local helper = require "spec.helper"
@@ -56,6 +56,54 @@ describe("file.append", function()
       local text = helper.run("trap '' XFSZ; ulimit -f 8; " .. helper.lua_command(code)) -- stands for the full disk
       assert.matches("false.*log: cannot append: File too large", text)
       assert.equal(("x"):rep(4000), encode.read(path))
+    end)
+  end)
+end)
+
+describe("file.lock", function()
+  it("is held by one at a time, in this process and others", function()
+    helper.with_folder(function(folder)
+      local path = folder .. "/lock"
+      local code = string.format([[print(require("moongan").file.lock(%q))]], path)
+      do
+        local lock <close> = file.lock(path)
+        local other, holder = file.lock(path)
+        assert.is_nil(other)
+        assert.equal(math.tointeger(tonumber(encode.read(path))), holder)
+        assert.equal("nil\t" .. holder .. "\n", helper.run_lua(code))
+        encode.write(path, "")
+        assert.same({ n = 1 }, table.pack(file.lock(path)))
+        assert.truthy(lock)
+      end
+      assert.is_nil(file.exists(path))
+      local lock = file.lock(path)
+      lock:close()
+      lock:close()
+      assert.is_nil(file.exists(path))
+      assert.matches("moongan.Lock", helper.run_lua(code))
+      assert.is_nil(file.exists(path)) -- the end of a program lets go of it
+    end)
+  end)
+
+  it("is let go of by a process that is killed", function()
+    helper.with_folder(function(folder)
+      local path = folder .. "/lock"
+      local code = string.format([[
+        local lock = require("moongan").file.lock(%q)
+        io.popen("kill -KILL $PPID"):close()
+        print(lock)]], path)
+      assert.equal(137, select(2, helper.run_lua(code)))
+      assert.equal("file", file.exists(path))
+      local lock <close> = file.lock(path)
+      assert.truthy(lock)
+    end)
+  end)
+
+  it("says what it cannot open", function()
+    helper.with_folder(function(folder)
+      helper.error_like(function() file.lock(folder) end, "mg%.file%.lock: .*: cannot open: Is a directory")
+      helper.error_like(function() file.lock(folder .. "/no/lock") end, "cannot open: No such file")
+      helper.error_like(function() file.lock("") end, "expected a path, got an empty string")
     end)
   end)
 end)

@@ -173,6 +173,33 @@ describe("a run folder", function()
     end)
   end)
 
+  it("is one trainer's at a time", function()
+    helper.with_folder(function(folder)
+      local tried = 0
+      local other = trainer_of{ out = folder, overwrite = true }
+      trainer_of{ out = folder, callbacks = { iteration = function()
+        tried = tried + 1
+        local holder = mg.file.read(folder .. "/lock"):match("%d+")
+        helper.error_like(function() other:run{ iterations = 1 } end,
+          { folder .. " is in use", "process " .. holder .. " trains there" })
+      end } }:run{ iterations = 2 }
+      assert.equal(2, tried)
+      assert.is_nil(mg.file.exists(folder .. "/lock"))
+      other:run{ iterations = 1 }
+      assert.equal(1, mg.run.load_state(folder, "last").iteration)
+    end)
+  end)
+
+  it("counts the seconds of all its parts", function()
+    helper.with_folder(function(folder)
+      local seconds = trainer_of{ out = folder }:run{ iterations = 3 }.seconds
+      local again = trainer_of{ out = folder }
+      again:resume()
+      assert.near(seconds, again:run{ iterations = 3 }.seconds, 0.001) -- nothing is left to do
+      assert.near(seconds, mg.run.stats(folder)[1].seconds, 0.001)
+    end)
+  end)
+
   it("says what ran, and on what", function()
     helper.with_folder(function(folder)
       local config = { name = "small", generator = { type = "mlp" } }

@@ -7,6 +7,7 @@
 --     samples/0000500.png, samples.png, animation.png      the same noise over training
 --     losses.png                 curves, where gnuplot is installed
 --     generator.safetensors      the generator's weights (averaged where the run averages)
+--     lock                       while a process trains there: its number
 --
 -- moongan.run_folder writes them; this module reads them.
 

@@ -39,13 +39,14 @@ local function remove_run(path)
   end
 end
 
--- Rows of what came after the iteration, and those of means that go on, are written anew.
+-- Rows of what came after the iteration, and those of means that go on, are written anew.  Returns the seconds of
+-- training up to the iteration, as far as rows tell: the last ones before a kill are in none.
 local function cut_stats(path, iteration)
   local file, lines, seconds = path .. "/stats.jsonl", {}, 0
   for _, row in ipairs(run.stats(path)) do
-    if row.iteration <= iteration and not row.partial then
-      lines[#lines + 1] = json.encode(row) .. "\n"
-      seconds = row.seconds or seconds
+    if row.iteration <= iteration then
+      if not row.partial then lines[#lines + 1] = json.encode(row) .. "\n" end
+      seconds = math.max(row.seconds or 0, seconds)
     end
   end
   local text = table.concat(lines)
@@ -53,23 +54,25 @@ local function cut_stats(path, iteration)
   return seconds
 end
 
---- Open a trainer's run folder.
--- @param path
--- @param o  iteration: of the checkpoint with which the run goes on, nil where it begins; overwrite: whether a
---   run that is there may go; about: function that gives what config.json is to say; tensorboard: whether to
---   write event files; say: function(text) for what is worth printing in verbose mode
--- @return a folder; closing it (as a <close> variable) writes what is left
--- @error  where the folder holds another run and overwrite is off, or cannot be written
-function run_folder.open(path, o)
-  local last = run.checkpoint_path(path, "last")
-  if not o.iteration and not o.overwrite and moongan.file.exists(last) then
+-- The lock of a folder, which one process at a time trains in.
+local function take_lock(path)
+  moongan.file.make_folder(path)
+  local lock, holder = moongan.file.lock(path .. "/lock")
+  if lock then return lock end
+  options.fail("mg.gan.Trainer", "option out: %s is in use: %s trains there, and two would spoil each other's run",
+    path, holder and "process " .. holder or "another process")
+end
+
+-- Fill an opened folder whose lock is held.
+local function begin(self, o)
+  local path = self.path
+  if not o.iteration and not o.overwrite and moongan.file.exists(run.checkpoint_path(path, "last")) then
     options.fail("mg.gan.Trainer", "option out: %s holds a run already: trainer:resume() goes on with it, "
       .. "overwrite = true begins anew in its place, another folder keeps both", path)
   end
   moongan.file.make_folder(path .. "/checkpoints")
   moongan.file.make_folder(path .. "/samples")
   remove_partial(path)
-  local self = setmetatable({ path = path, say = o.say, saved = o.iteration }, Folder)
   if not o.iteration then
     remove_run(path)
     moongan.file.write(path .. "/config.json", json.encode(o.about(), { indent = 2 }) .. "\n")
@@ -81,7 +84,22 @@ function run_folder.open(path, o)
       self.events:text("config", 0, "```\n" .. json.encode(o.about(), { indent = 2 }) .. "\n```")
     end
   end
-  return self
+end
+
+--- Open a trainer's run folder, for this process alone.
+-- @param path
+-- @param o  iteration: of the checkpoint with which the run goes on, nil where it begins; overwrite: whether a
+--   run that is there may go; about: function that gives what config.json is to say; tensorboard: whether to
+--   write event files; say: function(text) for what is worth printing in verbose mode
+-- @return a folder; closing it (as a <close> variable) writes what is left
+-- @error  where a process trains in the folder, where it holds another run and overwrite is off, or where it cannot
+--   be written
+function run_folder.open(path, o)
+  local self = setmetatable({ path = path, say = o.say, saved = o.iteration, lock = take_lock(path) }, Folder)
+  local good, message = pcall(begin, self, o)
+  if good then return self end
+  self:close()
+  error(message, 0)
 end
 
 -- ---- what grows ------------------------------------------------------------------------------
@@ -109,10 +127,15 @@ function Folder:sample(iteration, picture, range)
   if self.events then self.events:image("samples", iteration, picture, { range = range }) end
 end
 
-function Folder:__close()
-  if self.events then self.events:close() end
+--- Write what is left, and let others in.
+function Folder:close()
+  local lock <close> = self.lock -- luacheck: ignore
+  local events = self.events
   self.events = nil
+  if events then events:close() end
 end
+
+Folder.__close = Folder.close
 
 -- ---- checkpoints -----------------------------------------------------------------------------
 

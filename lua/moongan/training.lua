@@ -319,9 +319,13 @@ local function open_folder(session)
   })
   trainer.owns_out = true
   if trainer.resumed then trainer.seconds = session.folder.seconds end
+  return session.folder
+end
+
+local function log_beginning(session)
+  local trainer = session.trainer
   session:log("iteration %d: %s, threads: %d, %d bits", trainer.iteration, trainer.resumed and "resumed" or "begun",
     moongan.threads(), moongan.precision)
-  return session.folder
 end
 
 local function new_report(trainer, seconds)
@@ -361,6 +365,7 @@ function training.run(trainer, limits)
     local signals <close> = moongan.signal.catch()
     local session = setmetatable({ trainer = trainer, shown = new_means() }, Session)
     local folder <close> = open_folder(session) -- luacheck: ignore
+    log_beginning(session)
     trainer.resumed = false
     session.started, session.saved_at, session.seconds_before = moongan.clock(), moongan.clock(), trainer.seconds
     session.report = new_report(trainer, limits.seconds)

@@ -123,6 +123,7 @@ init.zeros_(tensor): zeros
 file.append(path, bytes [, sync]): add to the end of a file; on an error the file is as long as it was
 file.exists(path): "file", "folder" or "other" by what is there, or nil
 file.list_folder(path): names of the files in it, names of the folders
+file.lock(path): a lock to close, while this process alone holds it; or nil and who does
 file.make_folder(path): with those above it
 file.read(path): the whole of a file as a string
 file.remove(path): a file or an empty folder; whether there was one

@@ -153,6 +153,7 @@ build = {
     ["moongan.data.fetch"] = "lua/moongan/data/fetch.lua",
     ["moongan.data.find"] = "lua/moongan/data/find.lua",
     ["moongan.data.image_folder"] = "lua/moongan/data/image_folder.lua",
+    ["moongan.data.moved"] = "lua/moongan/data/moved.lua",
     ["moongan.data.sets"] = "lua/moongan/data/sets.lua",
     ["moongan.events"] = "lua/moongan/events.lua",
     ["moongan.experiment"] = "lua/moongan/experiment.lua",

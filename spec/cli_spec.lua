@@ -213,6 +213,25 @@ describe("moongan resume", function()
       end)
   end)
 
+  it("finds its data from another folder, or says where it looked", function()
+    local train = "train config.lua out=a data.folder=data/mnist iterations=1"
+    local elsewhere = "mkdir other && cd other && {moongan} resume ../a iterations=3"
+    session({ train, elsewhere }, function(text, status, folder)
+      succeeds(text, status)
+      assert.equal(3, mg.run.load_state(folder .. "/a", "last").iteration)
+    end)
+    local moved = "mkdir -p other/data && mv data/mnist other/data"
+    session({ train, moved, "cd other", "{moongan} resume ../a iterations=3" },
+      function(text, status) succeeds(text, status) end)
+    session({ train, "mv data/mnist data/gone", elsewhere }, function(text, status, folder)
+      assert.equal(1, status)
+      assert.truthy(text:find("mg.run.open: ../a: its data (data.folder=data/mnist) are neither in the current folder "
+        .. "nor in " .. folder .. ", where the run began", 1, true), text)
+    end)
+    session({ "train config.lua out=a iterations=1", "unset MOONGAN_DATA", elsewhere },
+      function(text, status) succeeds(text, status) end)
+  end)
+
   it("changes nothing but the end", function()
     session({ "train config.lua out=a", "{moongan} resume a lr=1" }, function(text, status)
       assert.equal(2, status)

@@ -30,7 +30,8 @@ function run.checkpoint_path(folder, which)
   return string.format("%s/checkpoints/%s.safetensors", folder, which)
 end
 
---- What config.json says: { config = (nil where networks were built by hand), seed =, version =, machine =, .. }.
+--- What config.json says: { config = (nil where networks were built by hand), directory = (the current folder when the
+-- run began, where relative paths hold), seed =, version =, machine =, .. }.
 function run.about(folder)
   local name = "mg.run.about"
   check_folder(name, folder)
@@ -78,11 +79,21 @@ local function no_data(state, folder)
   }, { __len = function() return state.data.per_epoch or 0 end })
 end
 
+-- The configuration that a run goes on with, wherever that is.
+local function configuration(about, name, folder)
+  local config = {}
+  for key, value in pairs(about.config) do config[key] = value end
+  if type(config.data) == "table" and type(about.directory) == "string" then
+    config.data = require("moongan.data.moved")(config.data, about.directory, name .. ": " .. folder)
+  end
+  return config
+end
+
 --- Rebuild the networks of a run from its folder alone, as its checkpoint has them.
 -- @return { folder =, config =, about = (config.json), iteration =, trainer = (resumed: run goes on with it),
 --   generator = (in evaluation mode, of averaged weights where the run averages), discriminator =,
 --   sample = function(self, ...): trainer:sample }
--- @error  where the folder is no run's, has no such checkpoint, or its networks were built by hand
+-- @error  where the folder is no run's, has no such checkpoint, its networks were built by hand, or its data are gone
 function run.open(folder, given)
   local name = "mg.run.open"
   check_folder(name, folder)
@@ -94,7 +105,8 @@ function run.open(folder, given)
   local state = run.load_state(folder, which)
   if not state then options.fail(name, "%s: expected a file", run.checkpoint_path(folder, which)) end
   local data = not o.data and no_data(state, folder) or nil
-  local trainer = require("moongan.experiment").build(about.config, { out = folder }, data)
+  local config = data and about.config or configuration(about, name, folder)
+  local trainer = require("moongan.experiment").build(config, { out = folder }, data)
   trainer:load_state_dict(state)
   trainer.resumed = true
   return {

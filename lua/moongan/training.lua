@@ -296,6 +296,13 @@ local function machine()
   return { system = uname:read("l"), processor = processor, blas = build.blas, simd = build.simd }
 end
 
+-- The current folder, where it has a name that JSON can hold.
+local function current_folder()
+  local pwd <close> = io.popen("pwd 2>/dev/null")
+  local path = pwd:read("l")
+  return path and utf8.len(path) and path or nil
+end
+
 -- What config.json says: the configuration, where there is one, the trainer's plain options, and what it ran on.
 local function about(trainer)
   local plain = {}
@@ -304,7 +311,7 @@ local function about(trainer)
   end
   return {
     config = trainer.config, options = plain, seed = trainer.seed, version = moongan.version,
-    precision = moongan.precision, threads = moongan.threads(), machine = machine(),
+    precision = moongan.precision, threads = moongan.threads(), machine = machine(), directory = current_folder(),
     began = os.date("%Y-%m-%d %H:%M:%S"),
   }
 end

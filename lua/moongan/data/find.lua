@@ -100,10 +100,12 @@ function find.batches(function_name, set, split, folder)
     table.concat(names, ", "), set.archive, table.concat(looked), how_to_get(set))
 end
 
---- Where the training images of a set are: a file's path, or nil.
-function find.where(set)
+--- Where the images of a set are: a file's path, or nil.
+-- @param split   default: "train"
+-- @param folder  where to look alone, or nil
+function find.where(set, split, folder)
   local search = set.archive and find.batches or find.files
-  local found, first, files = pcall(search, "mg.data", set, "train")
+  local found, first, files = pcall(search, "mg.data", set, split or "train", folder)
   if not found then return nil end
   return first or files[1]
 end

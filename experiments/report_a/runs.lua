@@ -179,7 +179,7 @@ function runs.over_seeds(row, key, o)
   return average, #values > 1 and math.sqrt(squares / (#values - 1)) or nil
 end
 
---- Keep what a reader may want to see of a run: its losses by epoch, and its configuration.
+--- Keep what a reader may want to see of a run: its losses by epoch, its configuration and its last samples.
 function runs.keep_log(row, seed, o)
   local result = runs.result(row, seed, o)
   local lines = { "epoch,d_loss,g_loss,seconds" }
@@ -188,6 +188,7 @@ function runs.keep_log(row, seed, o)
   end
   local base = string.format("%s/%s-seed%d", o.results, row.name, seed)
   mg.file.write(base .. ".csv", table.concat(lines, "\n") .. "\n")
+  mg.file.write(base .. ".png", mg.file.read(result.folder .. "/samples.png"))
   local about = mg.run.about(result.folder)
   about.config.out, about.config.data.folder, about.options = nil, nil, nil
   mg.file.write(base .. ".json", mg.json.encode(about, { indent = 2 }) .. "\n")

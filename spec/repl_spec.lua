@@ -34,7 +34,8 @@ describe("the prompt", function()
   it("has names at hand, and says what it knows", function()
     session("-l moongan.repl", {
       "x = randn(2, 3)", "x:shape()", "{ a = 1, b = { 'c' } }", "mg.ones(2)", "smaple(3)", "sample(3)", "randn(-1)",
-      "help()", "help(show)", "help 'nn.Linear'", "help(mg.image.save_grid)", "who()", "show(3)", "undefined_name",
+      "help()", "help(show)", "help 'nn.Linear'", "help 'show'", "help 'nn.Lineer'", "who()",
+      "help(mg.image.save_grid)", "show(3)", "undefined_name",
       "help(42)", "print(1, nil)", "show(mg.ones(2, 2), { protocol = 'blocks' })" },
       function(shown, output)
         assert.matches("moongan %d+%.%d+%.%d+: help%(%) shows", output)
@@ -46,7 +47,9 @@ describe("the prompt", function()
         assert.equal("randn: expected sizes of at least 0, got (-1,)\n", shown["randn(-1)"])
         assert.matches("Names at hand", shown["help()"])
         assert.matches("draw a tensor in the terminal", shown["help(show)"])
+        assert.matches("draw a tensor in the terminal", shown["help 'show'"])
         assert.matches("x weight %+ bias", shown["help 'nn.Linear'"])
+        assert.matches('string "nn.Lineer"; did you mean "nn.Linear"%?', shown["help 'nn.Lineer'"])
         assert.matches("image.save_grid%(path, tensor, given%)", shown["help(mg.image.save_grid)"])
         assert.matches("x%s+%(2, 3%)\n1 tensor by name", shown["who()"])
         assert.equal("mg.terminal.show: expected a tensor, got number 3\n", shown["show(3)"])
@@ -138,5 +141,12 @@ describe("mg.who", function()
     assert.is_true(list[2].requires_grad)
     assert.matches("b%.c%s+%(10, 10%)\n", tostring(list))
     assert.matches("4 tensors by name: ", tostring(list))
+  end)
+
+  it("lists a layer's weights once, whatever leads to them", function()
+    local net = mg.nn.Linear(2, 3)
+    local list = mg.who{ a_first = net, parameters = net:parameters(), same = { net.weight }, more = { mg.ones(3, 2) } }
+    assert.equal(3, #list)
+    assert.matches("a_first%.weight.*more%[1%].*a_first%.bias", tostring(list))
   end)
 end)

@@ -38,7 +38,8 @@ end
 
 local function command_help(name, command)
   local lines = {
-    string.format("Usage: moongan %s %s%s", name, command.options and "[options] " or "", command.usage), "",
+    (string.format("Usage: moongan %s %s%s", name, command.options and "[options] " or "", command.usage)
+      :gsub("%s+$", "")), "",
     command.summary:sub(1, 1):upper() .. command.summary:sub(2) .. ".",
   }
   if command.details then lines[#lines + 1] = "\n" .. command.details:gsub("%s+$", "") end
@@ -107,10 +108,13 @@ function cli.main(list)
   end
   local rest = { table.unpack(list, 2) }
   if name == "help" then name, rest = list[2], { "--help" } end
-  local known = {}
-  for _, command in ipairs(COMMANDS) do known[command] = true end
+  local known, words = {}, { "--help", "--version" }
+  for _, command in ipairs(COMMANDS) do
+    known[command] = true
+    words[#words + 1] = command
+  end
   if not known[name] then
-    say("unknown command %q: did you mean %s? (moongan --help lists all)", name, (options.nearest(name, COMMANDS)))
+    say("unknown command %q: did you mean %s? (moongan --help lists all)", name, (options.nearest(name, words)))
     return WRONG
   end
   local good, status = xpcall(run_command, function(problem)

@@ -131,10 +131,18 @@ Names at hand: mg, nn, optim, loss, models; tensor, zeros, ones, randn, rand.
   show(mg.rand(4, 28, 28, 1))    draw pictures                  who()        tensors and memory
   open "runs/mine"               load a run; then sample(16)     help(x)      about any value, help "nn.Linear"]]
 
+-- A name for which another may have been meant.
+local function similar(name)
+  if type(name) ~= "string" then return "" end
+  local nearest, edits = options.nearest(name, help.names())
+  return edits <= math.max(1, #name // 3) and string.format("; did you mean %q?", nearest) or ""
+end
+
 --- help(x): what is known about a function, module, tensor, layer or a name, such as help "mg.image.save".
 function repl.help(value)
-  local text = value == nil and WELCOME or help.text(originals[value] or value)
-  if not text then complain("help: nothing is known about %s", options.describe(value)) end
+  local at_hand = type(value) == "string" and rawget(_G, value) or value
+  local text = value == nil and WELCOME or help.text(originals[at_hand] or value)
+  if not text then complain("help: nothing is known about %s%s", options.describe(value), similar(value)) end
   io.write(text, "\n")
 end
 

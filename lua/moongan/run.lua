@@ -64,6 +64,18 @@ function run.load_state(folder, which)
   return checkpoint.load(path)
 end
 
+-- The names of a folder's checkpoints, for people.
+local function names_of_checkpoints(folder)
+  local names = {}
+  if moongan.file.exists(folder .. "/checkpoints") then
+    for _, file in ipairs((moongan.file.list_folder(folder .. "/checkpoints"))) do
+      local name = file:match("^(.*)%.safetensors$")
+      if name then names[#names + 1] = tostring(math.tointeger(tonumber(name)) or name) end
+    end
+  end
+  return #names > 0 and "one of " .. table.concat(names, ", ") or "a run that has one, it was stopped before its first"
+end
+
 local OPEN_OPTIONS = {
   checkpoint = options.optional("string", "integer"), -- "last" (default), "best", or the iteration of one kept
   data = true,                                        -- false: without the data set, to sample but not to train
@@ -103,7 +115,9 @@ function run.open(folder, given)
     options.fail(name, "%s: its networks were built by a script, which must resume it itself", folder)
   end
   local state = run.load_state(folder, which)
-  if not state then options.fail(name, "%s: expected a file", run.checkpoint_path(folder, which)) end
+  if not state then
+    options.fail(name, "%s has no checkpoint %s: expected %s", folder, which, names_of_checkpoints(folder))
+  end
   local data = not o.data and no_data(state, folder) or nil
   local config = data and about.config or configuration(about, name, folder)
   local trainer = require("moongan.experiment").build(config, { out = folder }, data)

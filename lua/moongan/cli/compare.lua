@@ -38,7 +38,8 @@ end
 
 local function read_run(folder)
   local about, values = run.about(folder), {}
-  for _, line in ipairs(about.config and experiment.flat(about.config) or {}) do values[line[1]] = line[2] end
+  local config = about.config and experiment.without_derived(about.config) or {}
+  for _, line in ipairs(experiment.flat(config)) do values[line[1]] = line[2] end
   local rows = run.stats(folder)
   return { folder = folder, rows = rows, config = values, last = last_values(rows) }
 end
@@ -79,19 +80,37 @@ local function number_text(value)
   return math.type(value) == "integer" and tostring(value) or string.format("%.4g", value)
 end
 
+local MAX_COLUMNS = 8 -- of settings, beside the numbers; more have a table of their own, a row each
+
+local function settings_below(runs, settings)
+  local columns, rows = { "setting" }, {}
+  for i, one in ipairs(runs) do columns[i + 1] = one.folder end
+  for i, key in ipairs(settings) do
+    local row = { key }
+    for j, one in ipairs(runs) do row[j + 1] = one.config[key] or "none" end
+    rows[i] = row
+  end
+  return text_table.lines(columns, rows)
+end
+
 local function table_of(runs)
   local columns, rows = { "run", "iteration", "d_loss", "g_loss" }, {}
   local metrics, settings = metrics_of(runs), differing(runs)
   table.move(metrics, 1, #metrics, #columns + 1, columns)
   columns[#columns + 1] = "seconds"
+  local beside = #settings <= MAX_COLUMNS and settings or {}
   for i, one in ipairs(runs) do
     local row = { one.folder }
     for j = 2, #columns do row[j] = number_text(one.last[columns[j]]) end
-    for _, key in ipairs(settings) do row[#row + 1] = one.config[key] or "none" end
+    for _, key in ipairs(beside) do row[#row + 1] = one.config[key] or "none" end
     rows[i] = row
   end
-  table.move(settings, 1, #settings, #columns + 1, columns)
-  return text_table.lines(columns, rows)
+  table.move(beside, 1, #beside, #columns + 1, columns)
+  local lines = text_table.lines(columns, rows)
+  if beside == settings then return lines end
+  lines[#lines + 1] = ""
+  table.move(settings_below(runs, settings), 1, #settings + 1, #lines + 1, lines)
+  return lines
 end
 
 -- A text in gnuplot's double quotes.

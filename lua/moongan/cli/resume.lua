@@ -32,7 +32,10 @@ end
 function resume.run(o)
   local opened = run.open(o.words[1])
   local limits = limits_of(opened.config, o.settings)
-  experiment.go(opened.trainer, limits)
+  local result = experiment.go(opened.trainer, limits)
+  if result.iteration == opened.iteration and result.ended == "done" and not opened.config.quiet then
+    print("The run was at its end already: a larger epochs=N or iterations=N goes on.")
+  end
 end
 
 return resume

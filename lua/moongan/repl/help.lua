@@ -124,6 +124,9 @@ local function by_name(name)
   return value
 end
 
+--- Names that help knows: those of operations, layers and the core's other functions, sorted.
+function help.names() return options.names(core_descriptions()) end
+
 --- The text that help prints, or nil where nothing is known.
 -- @param value  a function, module, tensor, layer, ... or a name ("mg.image.save", "nn.Linear", "tensor:mean")
 function help.text(value)

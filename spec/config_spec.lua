@@ -110,9 +110,9 @@ describe("progress", function()
     assert.equal("[#####...............]   25%  50/200  D 0.1  G 0.2  5 it/s  30s left", line)
   end)
 
-  it("counts what this run did where an earlier one went before", function()
+  it("shows the whole where an earlier run went before, and the pace of this one", function()
     local plain = with_clock{ total = 200, from = 100 }
-    assert.equal(" 50%  150/200  x  5 it/s  10s left", plain:line(150, 10, "x"))
+    assert.equal(" 75%  150/200  x  5 it/s  10s left", plain:line(150, 10, "x"))
     assert.equal("100%  100/100  x  0 it/s  5s", with_clock{ total = 100, from = 100 }:line(100, 5, "x"))
   end)
 

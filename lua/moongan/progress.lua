@@ -33,16 +33,22 @@ end
 
 --- The line that stands for iteration `done` after `elapsed` seconds, with `note` in its midst.
 function Progress:line(done, elapsed, note)
-  local fraction = 0
-  if self.total then fraction = self.total > self.from and (done - self.from) / (self.total - self.from) or 1 end
-  if self.seconds then fraction = math.max(fraction, elapsed / self.seconds) end
-  fraction = math.min(fraction, 1)
+  -- What is shown is how much of all is done; how long the rest takes follows from what was done since the start.
+  local shown, fraction = 0, 0
+  if self.total then
+    shown = self.total > 0 and done / self.total or 1
+    fraction = self.total > self.from and (done - self.from) / (self.total - self.from) or 1
+  end
+  if self.seconds then
+    shown, fraction = math.max(shown, elapsed / self.seconds), math.max(fraction, elapsed / self.seconds)
+  end
+  shown, fraction = math.min(shown, 1), math.min(fraction, 1)
   local parts = {}
   if self.terminal then
-    local filled = math.floor(fraction * BAR_WIDTH)
+    local filled = math.floor(shown * BAR_WIDTH)
     parts[1] = "[" .. ("#"):rep(filled) .. ("."):rep(BAR_WIDTH - filled) .. "]"
   end
-  parts[#parts + 1] = string.format("%3d%%", math.floor(fraction * 100))
+  parts[#parts + 1] = string.format("%3d%%", math.floor(shown * 100))
   parts[#parts + 1] = tostring(done) .. (self.total and "/" .. self.total or "")
   parts[#parts + 1] = note
   if elapsed > 0 then parts[#parts + 1] = string.format("%.4g it/s", (done - self.from) / elapsed) end

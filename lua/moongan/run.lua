@@ -73,7 +73,8 @@ local function names_of_checkpoints(folder)
       if name then names[#names + 1] = tostring(math.tointeger(tonumber(name)) or name) end
     end
   end
-  return #names > 0 and "one of " .. table.concat(names, ", ") or "a run that has one, it was stopped before its first"
+  if #names == 0 then return "a run that has one, it was stopped before its first" end
+  return (#names > 1 and "one of " or "") .. table.concat(names, ", ")
 end
 
 local OPEN_OPTIONS = {

@@ -190,7 +190,7 @@ function runs.keep_log(row, seed, o)
   mg.file.write(base .. ".csv", table.concat(lines, "\n") .. "\n")
   mg.file.write(base .. ".png", mg.file.read(result.folder .. "/samples.png"))
   local about = mg.run.about(result.folder)
-  about.config.out, about.config.data.folder, about.options = nil, nil, nil
+  about.config.out, about.config.data.folder, about.options, about.directory = nil, nil, nil, nil
   mg.file.write(base .. ".json", mg.json.encode(about, { indent = 2 }) .. "\n")
 end
 

@@ -76,21 +76,17 @@ static void by_blas(const mg_product *p) {
 
 typedef struct panel_job {
   const mg_product *p;
-  int64_t vectors, panels; /* of the result's columns */
-  int64_t share;           /* panels of one thread, if all are equally fast */
-  int64_t pack_size;       /* numbers of one thread's scratch */
+  int64_t vectors;   /* of the result's columns, of which each thread has a part */
+  int64_t share;     /* panels of a part, if all threads are equally fast */
+  int64_t pack_size; /* numbers of one thread's scratch */
   real *scratch;
 } panel_job;
 
-/* An even number of panels, so that two threads share them, that differ by a vector at most. */
-static int64_t count_panels(int64_t vectors) {
-  int64_t panels = (vectors + PANEL_VECTORS - 1) / PANEL_VECTORS;
-  return MG_MIN((panels + 1) / 2 * 2, vectors);
-}
-
-/* Where panel number `index` begins, in vectors. */
-static int64_t panel_start(const panel_job *job, int64_t index) {
-  return index * (job->vectors / job->panels) + MG_MIN(index, job->vectors % job->panels);
+/* Where panel number `index` of a part begins, in vectors: panels of a part differ by a vector at most. */
+static int64_t panel_start(const panel_job *job, int64_t part, int64_t index) {
+  int64_t first = job->vectors * part / mg_threads(), count = job->vectors * (part + 1) / mg_threads() - first;
+  int64_t panels = MG_MAX((count + PANEL_VECTORS - 1) / PANEL_VECTORS, 1);
+  return first + MG_MIN(index * (count / panels) + MG_MIN(index, count % panels), count);
 }
 
 /* m rows by way of a buffer, where a panel is wider than what is left of c. */
@@ -99,8 +95,8 @@ static void narrow_panel(int64_t m, int64_t columns, int64_t width, int64_t k, c
   real rows[8 * PANEL_VECTORS * 16];
   for (int64_t i = 0; i < m; i += 8) {
     int64_t count = MG_MIN(8, m - i);
-    mg_kernel->gemm_panel(count, width, k, a + i * row_a, row_a, step_a, panel, width, NULL, NULL, false, rows, width,
-                          NULL);
+    mg_kernel->gemm_panel(count, width, k, a + i * row_a, row_a, step_a, panel, width, NULL, 0, NULL, false, rows,
+                          width, NULL);
     for (int64_t r = 0; r < count; r++)
       for (int64_t j = 0; j < columns; j++) {
         real *to = c + (i + r) * ldc + j;
@@ -125,36 +121,36 @@ static void panel_task(void *argument, int64_t index) {
   const mg_product *p = job->p;
   int64_t lanes = mg_kernel->gemm_width(), threads = mg_threads(), i = index / (threads * job->share) * ROW_BLOCK;
   /* Threads work far from each other: neighbours would write to neighbouring lines of cache. */
-  int64_t panel = index % threads * job->share + index / threads % job->share;
-  if (panel >= job->panels) return;
-  int64_t j = panel_start(job, panel) * lanes, width = panel_start(job, panel + 1) * lanes - j;
+  int64_t part = index % threads, panel = index / threads % job->share;
+  int64_t j = panel_start(job, part, panel) * lanes, width = panel_start(job, part, panel + 1) * lanes - j;
+  if (width == 0) return;
   int64_t row_a = p->trans_a ? 1 : p->lda, step_a = p->trans_a ? p->lda : 1, m = MG_MIN(ROW_BLOCK, p->m - i);
   const real *a = p->a + i * row_a, *b = p->b + (p->trans_b ? j * p->ldb : j), *bias = p->bias ? p->bias + j : NULL;
   real *c = p->c + i * p->ldc + j, *pack = job->scratch + mg_worker() * job->pack_size;
   int64_t columns = MG_MIN(width, p->n - j);
+  /* The next panel is likely to be this thread's too.  If b is transposed, it is what follows in memory. */
+  const real *ahead = j + width + PANEL_VECTORS * lanes > p->n ? NULL : p->trans_b ? b + width * p->ldb : b + width;
   if (p->trans_b || columns < width) {
     pack_panel(p->trans_b, p->k, columns, width, b, p->ldb, pack);
     if (columns < width)
       narrow_panel(m, columns, width, p->k, a, row_a, step_a, pack, bias, p->add, c, p->ldc);
     else
-      mg_kernel->gemm_panel(m, width, p->k, a, row_a, step_a, pack, width, NULL, bias, p->add, c, p->ldc, NULL);
+      mg_kernel->gemm_panel(m, width, p->k, a, row_a, step_a, pack, width, p->k == p->ldb ? ahead : NULL,
+                            PANEL_VECTORS * lanes, bias, p->add, c, p->ldc, NULL);
     return;
   }
-  /* The next panel is likely to be this thread's too. */
-  const real *ahead = j + width + PANEL_VECTORS * lanes <= p->n ? b + width : NULL;
-  mg_kernel->gemm_panel(m, width, p->k, a, row_a, step_a, b, p->ldb, ahead, bias, p->add, c, p->ldc, pack);
+  mg_kernel->gemm_panel(m, width, p->k, a, row_a, step_a, b, p->ldb, ahead, p->ldb, bias, p->add, c, p->ldc, pack);
 }
 
 static bool by_panels(const mg_product *p) {
-  int64_t lanes = mg_kernel->gemm_width();
+  int64_t lanes = mg_kernel->gemm_width(), threads = mg_threads();
   panel_job job = {.p = p, .vectors = (p->n + lanes - 1) / lanes};
-  job.panels = count_panels(job.vectors);
-  job.share = (job.panels + mg_threads() - 1) / mg_threads();
+  job.share = mg_pieces(mg_pieces(job.vectors, threads), PANEL_VECTORS);
   job.pack_size = p->k * PANEL_VECTORS * lanes;
   size_t capacity;
-  job.scratch = mg_scratch_get((size_t)(mg_threads() * job.pack_size) * sizeof(real), &capacity);
+  job.scratch = mg_scratch_get((size_t)(threads * job.pack_size) * sizeof(real), &capacity);
   if (!job.scratch) return false;
-  mg_parallel(mg_threads() * job.share * ((p->m + ROW_BLOCK - 1) / ROW_BLOCK), panel_task, &job);
+  mg_parallel(threads * job.share * mg_pieces(p->m, ROW_BLOCK), panel_task, &job);
   mg_scratch_put(job.scratch, capacity);
   return true;
 }
@@ -223,7 +219,7 @@ void mg_gemm_packed(int64_t m, const real *a, int64_t lda, const mg_packed *b, c
     if (columns < width)
       narrow_panel(m, columns, width, b->k, a, lda, 1, panel, start, add, c + j, ldc);
     else
-      mg_kernel->gemm_panel(m, width, b->k, a, lda, 1, panel, width, NULL, start, add, c + j, ldc, NULL);
+      mg_kernel->gemm_panel(m, width, b->k, a, lda, 1, panel, width, NULL, 0, start, add, c + j, ldc, NULL);
   }
 }
 
@@ -246,7 +242,7 @@ void mg_gemm_transposed(int64_t m, int64_t n, int64_t k, const real *a, int64_t 
                         bool add, real *c, int64_t ldc, real *scratch) {
   int64_t width = mg_kernel->gemm_width(), whole = width ? n / width * width : 0;
   for (int64_t j = 0; j < whole; j += PANEL_VECTORS * width)
-    mg_kernel->gemm_panel(m, MG_MIN(PANEL_VECTORS * width, whole - j), k, a, 1, lda, b + j, ldb, NULL, NULL, add, c + j,
-                          ldc, scratch);
+    mg_kernel->gemm_panel(m, MG_MIN(PANEL_VECTORS * width, whole - j), k, a, 1, lda, b + j, ldb, NULL, 0, NULL, add,
+                          c + j, ldc, scratch);
   if (whole < n) blas(true, false, m, n - whole, k, a, lda, b + whole, ldb, add ? 1 : 0, c + whole, ldc);
 }

@@ -1,11 +1,8 @@
 /* bind_finite.c: where numbers stop being finite. */
 #include "bind_layer.h"
+#include "kernel.h"
 
-static bool all_finite(const mg_tensor *t) {
-  bool good = true;
-  for (int64_t i = 0; i < t->numel; i++) good &= t->data[i] - t->data[i] == 0;
-  return good;
-}
+static bool all_finite(const mg_tensor *t) { return mg_kernel->all_finite(t->numel, t->data); }
 
 /* all_finite(t): whether no element is NaN or infinite. */
 static int tensor_all_finite(lua_State *L) {

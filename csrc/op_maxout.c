@@ -17,9 +17,11 @@
 #include "parallel.h"
 #include "storage.h"
 
-#define UNIT_BLOCK 16  /* units whose rows of a gradient are made, then transposed, together */
-#define BLOCK_ROWS 96  /* rows of the transposed weight that stay in the first cache */
-#define SAMPLE_TASK 16 /* rows of x or g that a task prepares */
+#define UNIT_BLOCK 16   /* units whose rows of a gradient are made, then transposed, together */
+#define TASK_UNITS 80   /* units of a task */
+#define BLOCK_ROWS 160  /* rows of the transposed weight that stay in the first cache */
+#define SAMPLE_TASK 16  /* rows of x or g that a task prepares */
+#define COLUMN_UNITS 64 /* units of a task for one column of x */
 
 /* ---- shapes -------------------------------------------------------------------------------- */
 
@@ -29,12 +31,9 @@ static bool check_matrix(const mg_tensor *t, const char *name) {
 
 /* piece (n, units) with whole values below `pieces`. */
 static bool check_piece(const mg_tensor *piece, int64_t pieces) {
-  for (int64_t i = 0; i < piece->numel; i++) {
-    double value = (double)piece->data[i];
-    if (value >= 0 && value < (double)pieces && value == (double)(int64_t)value) continue;
-    return mg_fail("expected pieces in 1 .. %lld, got %g", (long long)pieces, value + 1), false;
-  }
-  return true;
+  int64_t i = mg_kernel->count_whole(piece->numel, piece->data, (real)pieces);
+  if (i == piece->numel) return true;
+  return mg_fail("expected pieces in 1 .. %lld, got %g", (long long)pieces, (double)piece->data[i] + 1), false;
 }
 
 /* How many pieces a weight has for so many units; 0 with an error set where they do not divide it. */
@@ -140,30 +139,49 @@ bool mg_forward_maxout(mg_call *call) {
 typedef struct input_job {
   const real *g, *weight, *piece;
   real *out, *scratch;
-  int32_t *row; /* (n, units): where in its block's transposed weight a unit's piece stands */
-  int64_t n, in, units, pieces, block, scratch_size;
+  int32_t *row;             /* (n, units): where in its block's transposed weight a unit's piece stands */
+  int32_t *used_row, *used; /* the same of those with a gradient; how many in each block (n, blocks) */
+  real *used_g;             /* and their gradients */
+  int64_t n, in, units, pieces, block, blocks, scratch_size;
 } input_job;
 
-static void row_task(void *argument, int64_t index) {
-  const input_job *job = argument;
-  int64_t end = MG_MIN((index + 1) * SAMPLE_TASK, job->n) * job->units;
-  for (int64_t i = index * SAMPLE_TASK * job->units; i < end; i++)
-    job->row[i] = (int32_t)((int64_t)job->piece[i] * job->block + i % job->units % job->block);
+/* The units of one row of g that lie in one block. */
+static void choose(const input_job *job, int64_t n, int64_t b) {
+  int64_t first = n * job->units + b * job->block, units = MG_MIN(job->block, job->units - b * job->block);
+  const real *piece = job->piece + first, *g = job->g + first;
+  int32_t *row = job->row + first, *used_row = job->used_row + first, used = 0;
+  real *used_g = job->used_g + first;
+  for (int64_t u = 0; u < units; u++) {
+    row[u] = used_row[used] = (int32_t)piece[u] * (int32_t)job->block + (int32_t)u;
+    used_g[used] = g[u];
+    used += g[u] != 0;
+  }
+  job->used[n * job->blocks + b] = used;
 }
 
-/* MG_ROW columns of the result. */
+static void choose_task(void *argument, int64_t index) {
+  const input_job *job = argument;
+  for (int64_t n = index * SAMPLE_TASK; n < MG_MIN((index + 1) * SAMPLE_TASK, job->n); n++)
+    for (int64_t b = 0; b < job->blocks; b++) choose(job, n, b);
+}
+
+/* MG_ROW columns of the result.  Half of the gradients are 0 behind a dropout: their rows change no sum,
+ * unless they hold NaN or infinity. */
 static void input_task(void *argument, int64_t index) {
   const input_job *job = argument;
   int64_t first = index * MG_ROW, count = MG_MIN(MG_ROW, job->in - first), columns = job->pieces * job->units;
   real *rows = job->scratch + mg_worker() * job->scratch_size, *sums = rows + job->pieces * job->block * MG_ROW;
-  for (int64_t u = 0; u < job->units; u += job->block) {
-    int64_t block = MG_MIN(job->block, job->units - u);
+  for (int64_t b = 0; b < job->blocks; b++) {
+    int64_t u = b * job->block, block = MG_MIN(job->block, job->units - u);
     for (int64_t p = 0; p < job->pieces; p++)
       mg_kernel->transpose(count, block, job->weight + first * columns + p * job->units + u, columns,
                            rows + p * job->block * MG_ROW, MG_ROW);
+    bool finite = mg_kernel->all_finite(job->pieces * job->block * MG_ROW, rows);
+    const int32_t *row = finite ? job->used_row : job->row;
+    const real *g = finite ? job->used_g : job->g;
     for (int64_t n = 0; n < job->n; n++)
-      mg_kernel->weighted_rows(block, job->row + n * job->units + u, job->g + n * job->units + u, rows, u > 0,
-                               sums + n * MG_ROW);
+      mg_kernel->weighted_rows(finite ? job->used[n * job->blocks + b] : block, row + n * job->units + u,
+                               g + n * job->units + u, rows, b > 0, sums + n * MG_ROW);
   }
   for (int64_t n = 0; n < job->n; n++)
     memcpy(job->out + n * job->in + first, sums + n * MG_ROW, (size_t)count * sizeof(real));
@@ -179,14 +197,20 @@ bool mg_forward_maxout_input(mg_call *call) {
                    .in = weight->shape[0],
                    .units = g->shape[1]};
   job.pieces = weight->shape[1] / job.units;
-  job.block = MG_MIN(MG_MAX(BLOCK_ROWS / job.pieces, 1), job.units);
+  job.block = BLOCK_ROWS / job.pieces;
+  job.block = MG_MIN(job.block < 16 ? MG_MAX(job.block, 1) : job.block / 16 * 16, job.units); /* whole vectors */
+  job.blocks = mg_pieces(job.units, job.block);
   job.scratch_size = (job.pieces * job.block + job.n) * MG_ROW;
-  size_t scratch_bytes = (size_t)(mg_threads() * job.scratch_size) * sizeof(real), capacity;
-  job.scratch = mg_scratch_get(scratch_bytes + (size_t)(job.n * job.units) * sizeof(int32_t), &capacity);
+  int64_t scratch = mg_threads() * job.scratch_size, pairs = job.n * job.units;
+  size_t capacity, integers = (size_t)(2 * pairs + job.n * job.blocks);
+  job.scratch = mg_scratch_get((size_t)(scratch + pairs) * sizeof(real) + integers * sizeof(int32_t), &capacity);
   if (!job.scratch) return false;
-  memset(job.scratch, 0, scratch_bytes); /* the transposed rows' ends beyond `in` */
-  job.row = (void *)((char *)job.scratch + scratch_bytes);
-  mg_parallel(mg_pieces(job.n, SAMPLE_TASK), row_task, &job);
+  memset(job.scratch, 0, (size_t)scratch * sizeof(real)); /* the transposed rows' ends beyond `in` */
+  job.used_g = job.scratch + scratch;
+  job.row = (void *)(job.used_g + pairs);
+  job.used_row = job.row + pairs;
+  job.used = job.used_row + pairs;
+  mg_parallel(mg_pieces(job.n, SAMPLE_TASK), choose_task, &job);
   mg_parallel(mg_pieces(job.in, MG_ROW), input_task, &job);
   mg_scratch_put(job.scratch, capacity);
   return true;
@@ -197,59 +221,89 @@ bool mg_forward_maxout_input(mg_call *call) {
 typedef struct weight_job {
   const real *x, *g, *piece;
   real *out, *rows, *scale, *scratch; /* rows: x in strips of MG_ROW columns */
-  int32_t *sample, *start;            /* the samples of each unit by piece; where each piece's begin */
+  int32_t *sample, *start; /* the samples of each unit by piece, then those left out; where each list begins */
+  int32_t *list;           /* (n, units): the list of each sample for each unit */
   int64_t n, in, units, pieces;
 } weight_job;
 
-/* The samples of one unit in the order of their pieces. */
-static void sort_unit(const weight_job *job, int64_t u) {
-  int32_t *start = job->start + u * (job->pieces + 1), *sample = job->sample + u * job->n;
-  real *scale = job->scale + u * job->n;
-  memset(start, 0, (size_t)(job->pieces + 1) * sizeof *start);
-  for (int64_t n = 0; n < job->n; n++) start[(int64_t)job->piece[n * job->units + u] + 1]++;
-  for (int64_t p = 1; p <= job->pieces; p++) start[p] += start[p - 1];
-  for (int64_t n = 0; n < job->n; n++) {
-    int32_t at = start[(int64_t)job->piece[n * job->units + u]]++;
-    sample[at] = (int32_t)n;
-    scale[at] = job->g[n * job->units + u];
-  }
-  /* Each beginning has moved on to the next one's. */
-  memmove(start + 1, start, (size_t)job->pieces * sizeof *start);
-  start[0] = 0;
+/* Which list a sample belongs to for each unit.  Half of the gradients are 0 behind a dropout: such a sample
+ * changes no sum, unless it holds NaN or infinity, and goes to a last list that nobody reads. */
+static void choose_lists(const weight_job *job, int64_t n) {
+  const real *piece = job->piece + n * job->units, *g = job->g + n * job->units;
+  int32_t *list = job->list + n * job->units, last = (int32_t)job->pieces;
+  int32_t all = !mg_kernel->all_finite(job->in, job->x + n * job->in);
+  for (int64_t u = 0; u < job->units; u++) list[u] = last + ((int32_t)piece[u] - last) * (all | (g[u] != 0));
 }
 
-static void prepare_task(void *argument, int64_t index) {
+static void sample_task(void *argument, int64_t index) {
   const weight_job *job = argument;
-  int64_t strips = mg_pieces(job->in, MG_ROW), unit_tasks = mg_pieces(job->units, UNIT_BLOCK);
-  if (index < unit_tasks) {
-    for (int64_t u = index * UNIT_BLOCK; u < MG_MIN((index + 1) * UNIT_BLOCK, job->units); u++) sort_unit(job, u);
-    return;
-  }
-  int64_t begin = (index - unit_tasks) * SAMPLE_TASK;
-  for (int64_t n = begin; n < MG_MIN(begin + SAMPLE_TASK, job->n); n++)
+  int64_t strips = mg_pieces(job->in, MG_ROW);
+  for (int64_t n = index * SAMPLE_TASK; n < MG_MIN((index + 1) * SAMPLE_TASK, job->n); n++) {
     for (int64_t s = 0; s < strips; s++) {
       int64_t count = MG_MIN(MG_ROW, job->in - s * MG_ROW);
       real *to = job->rows + (s * job->n + n) * MG_ROW;
       memcpy(to, job->x + n * job->in + s * MG_ROW, (size_t)count * sizeof(real));
       memset(to + count, 0, (size_t)(MG_ROW - count) * sizeof(real));
     }
+    choose_lists(job, n);
+  }
 }
 
-/* One strip of x by one block of units. */
-static void weight_task(void *argument, int64_t index) {
+/* The samples of one unit in the order of their lists. */
+static void sort_unit(const weight_job *job, int64_t u) {
+  int64_t lists = job->pieces + 1;
+  int32_t *start = job->start + u * (lists + 1), *sample = job->sample + u * job->n, *list = job->list + u;
+  real *scale = job->scale + u * job->n;
+  memset(start, 0, (size_t)(lists + 1) * sizeof *start);
+  for (int64_t n = 0; n < job->n; n++) start[list[n * job->units] + 1]++;
+  for (int64_t p = 1; p <= lists; p++) start[p] += start[p - 1];
+  for (int64_t n = 0; n < job->n; n++) {
+    int32_t at = start[list[n * job->units]]++;
+    sample[at] = (int32_t)n;
+    scale[at] = job->g[n * job->units + u];
+  }
+  /* Each beginning has moved on to the next one's. */
+  memmove(start + 1, start, (size_t)lists * sizeof *start);
+  start[0] = 0;
+}
+
+static void sort_task(void *argument, int64_t index) {
   const weight_job *job = argument;
-  int64_t strips = mg_pieces(job->in, MG_ROW), strip = index % strips, first = index / strips * UNIT_BLOCK;
+  for (int64_t u = index * UNIT_BLOCK; u < MG_MIN((index + 1) * UNIT_BLOCK, job->units); u++) sort_unit(job, u);
+}
+
+/* One strip of x by the block of units that begins at `first`. */
+static void weigh_block(const weight_job *job, int64_t strip, int64_t first, real *sums) {
   int64_t units = MG_MIN(UNIT_BLOCK, job->units - first), columns = job->pieces * job->units;
-  real *sums = job->scratch + mg_worker() * UNIT_BLOCK * MG_ROW;
   const real *rows = job->rows + strip * job->n * MG_ROW;
   for (int64_t p = 0; p < job->pieces; p++) {
     for (int64_t u = 0; u < units; u++) {
-      const int32_t *start = job->start + (first + u) * (job->pieces + 1) + p;
+      const int32_t *start = job->start + (first + u) * (job->pieces + 2) + p;
       int64_t at = (first + u) * job->n + start[0];
       mg_kernel->weighted_rows(start[1] - start[0], job->sample + at, job->scale + at, rows, false, sums + u * MG_ROW);
     }
     mg_kernel->transpose(units, MG_MIN(MG_ROW, job->in - strip * MG_ROW), sums, MG_ROW,
                          job->out + strip * MG_ROW * columns + p * job->units + first, columns);
+  }
+}
+
+/* Some blocks of a strip, which stays in the cache meanwhile. */
+static void weight_task(void *argument, int64_t index) {
+  const weight_job *job = argument;
+  int64_t parts = mg_pieces(job->units, TASK_UNITS), strip = index / parts, begin = index % parts * TASK_UNITS;
+  for (int64_t first = begin; first < MG_MIN(begin + TASK_UNITS, job->units); first += UNIT_BLOCK)
+    weigh_block(job, strip, first, job->scratch + mg_worker() * UNIT_BLOCK * MG_ROW);
+}
+
+/* One column of x, such as a bias's ones, by a range of units. */
+static void column_range(void *argument, int64_t begin, int64_t end) {
+  const weight_job *job = argument;
+  for (int64_t p = 0; p < job->pieces; p++) {
+    real *out = job->out + p * job->units;
+    memset(out + begin, 0, (size_t)(end - begin) * sizeof(real));
+    for (int64_t n = 0; n < job->n; n++)
+      mg_kernel->add_chosen(end - begin, job->piece + n * job->units + begin, (real)p, job->g + n * job->units + begin,
+                            job->x[n], out + begin);
   }
 }
 
@@ -263,9 +317,13 @@ bool mg_forward_maxout_weight(mg_call *call) {
                     .in = x->shape[1],
                     .units = g->shape[1],
                     .pieces = call->attrs->integer[0]};
+  if (job.in == 1) {
+    mg_parallel_ranges(job.units, COLUMN_UNITS, column_range, &job);
+    return true;
+  }
   int64_t strips = mg_pieces(job.in, MG_ROW), pairs = job.n * job.units;
   int64_t reals = strips * job.n * MG_ROW + mg_threads() * UNIT_BLOCK * MG_ROW + pairs;
-  int64_t integers = pairs + job.units * (job.pieces + 1);
+  int64_t integers = 2 * pairs + job.units * (job.pieces + 2);
   size_t capacity;
   job.rows = mg_scratch_get((size_t)reals * sizeof(real) + (size_t)integers * sizeof(int32_t), &capacity);
   if (!job.rows) return false;
@@ -273,9 +331,10 @@ bool mg_forward_maxout_weight(mg_call *call) {
   job.scale = job.scratch + mg_threads() * UNIT_BLOCK * MG_ROW;
   job.sample = (void *)(job.scale + pairs);
   job.start = job.sample + pairs;
-  int64_t blocks = mg_pieces(job.units, UNIT_BLOCK);
-  mg_parallel(blocks + mg_pieces(job.n, SAMPLE_TASK), prepare_task, &job);
-  mg_parallel(strips * blocks, weight_task, &job);
+  job.list = job.start + job.units * (job.pieces + 2);
+  mg_parallel(mg_pieces(job.n, SAMPLE_TASK), sample_task, &job);
+  mg_parallel(mg_pieces(job.units, UNIT_BLOCK), sort_task, &job);
+  mg_parallel(strips * mg_pieces(job.units, TASK_UNITS), weight_task, &job);
   mg_scratch_put(job.rows, capacity);
   return true;
 }

@@ -67,7 +67,7 @@ end
 local function picture_panel(panel, path)
   local grids, values = {}, {}
   for i, name in ipairs(panel.names) do
-    grids[i] = pictures.grid5(runs.folder(rows[name], o.seeds[1], o))
+    grids[i] = pictures.grid5(runs.final(rows[name], o.seeds[1], o))
     values[i] = string.format("%g", rows[name][panel.key])
   end
   mg.image.save(path, pictures.beside(grids, 8), { range = { 0, 1 } })

@@ -24,7 +24,7 @@ local function line(row, title, seed, o)
     title .. (#o.seeds > 1 and ", seed " .. seed or ""), number(row.published.d_loss), number(row.published.g_loss),
     number(result.d_loss), number(result.g_loss), number(result.d_mean), number(result.g_mean),
   }
-  table.move({ verdict_cells(judge.run(result.folder, o)) }, 1, 6, 8, cells)
+  table.move({ verdict_cells(judge.run(runs.final(row, seed, o), o)) }, 1, 6, 8, cells)
   cells[14] = tables.minutes(result.seconds)
   return cells
 end

@@ -17,10 +17,12 @@ local function split(text)
   return list
 end
 
-local function fail(...)
-  io.stderr:write(string.format(...), "\n")
-  os.exit(2, true)
+local function give_up(status, message)
+  io.stderr:write(options.message(message), "\n")
+  os.exit(status, true)
 end
+
+local function fail(...) give_up(2, string.format(...)) end
 
 local function read_seeds(text)
   local seeds = {}
@@ -101,7 +103,10 @@ end
 function runs.train(list, o)
   for _, row in ipairs(list) do
     for _, seed in ipairs(o.seeds) do
-      if not o.rows or o.rows[row.name] then train(row, seed, o) end
+      if not o.rows or o.rows[row.name] then
+        local good, message = pcall(train, row, seed, o)
+        if not good then give_up(1, message) end
+      end
     end
   end
   if o.rows then os.exit(0, true) end
@@ -179,6 +184,17 @@ function runs.over_seeds(row, key, o)
   return average, #values > 1 and math.sqrt(squares / (#values - 1)) or nil
 end
 
+--- The folder of a run that ended after as many epochs as are asked for, for what only its last weights can tell.
+-- Ends the program where it went further.
+function runs.final(row, seed, o)
+  local folder = runs.folder(row, seed, o)
+  if ended(folder) ~= o.epochs then
+    fail("%s has gone on to %g epochs, and its generator of %g is gone: another out= trains it anew", folder,
+      ended(folder), o.epochs)
+  end
+  return folder
+end
+
 --- Keep what a reader may want to see of a run: its losses by epoch, its configuration and its last samples.
 function runs.keep_log(row, seed, o)
   local result = runs.result(row, seed, o)
@@ -188,7 +204,7 @@ function runs.keep_log(row, seed, o)
   end
   local base = string.format("%s/%s-seed%d", o.results, row.name, seed)
   mg.file.write(base .. ".csv", table.concat(lines, "\n") .. "\n")
-  mg.file.write(base .. ".png", mg.file.read(result.folder .. "/samples.png"))
+  mg.file.write(base .. ".png", mg.file.read(runs.final(row, seed, o) .. "/samples.png"))
   local about = mg.run.about(result.folder)
   about.config.out, about.config.data.folder, about.options, about.directory = nil, nil, nil, nil
   mg.file.write(base .. ".json", mg.json.encode(about, { indent = 2 }) .. "\n")

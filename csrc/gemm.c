@@ -85,7 +85,7 @@ typedef struct panel_job {
 /* Where panel number `index` of a part begins, in vectors: panels of a part differ by a vector at most. */
 static int64_t panel_start(const panel_job *job, int64_t part, int64_t index) {
   int64_t first = job->vectors * part / mg_threads(), count = job->vectors * (part + 1) / mg_threads() - first;
-  int64_t panels = MG_MAX((count + PANEL_VECTORS - 1) / PANEL_VECTORS, 1);
+  int64_t panels = MG_MAX(mg_pieces(count, PANEL_VECTORS), 1);
   return first + MG_MIN(index * (count / panels) + MG_MIN(index, count % panels), count);
 }
 

@@ -7,6 +7,7 @@
 -- micro, scaling: the JSON lines of `make bench BENCH=micro` and `make bench BENCH=scaling`.
 -- A table stands between the comments <!-- NAME --> and <!-- end -->; those not given stay as they are.
 
+local markdown = require("moongan.cli.table").markdown
 local mg = require "moongan"
 
 local PAGE = (arg[0]:match("^(.*/)") or "") .. "../results/benchmark.md"
@@ -15,13 +16,6 @@ local function json_lines(path)
   local list = {}
   for line in mg.file.read(path):gmatch("{[^\n]+") do list[#list + 1] = mg.json.decode(line) end
   return list
-end
-
--- A table in Markdown: the first column's words on the left, numbers on the right.
-local function markdown(heads, rows)
-  local lines = { "| " .. table.concat(heads, " | ") .. " |", "| --- |" .. (" ---: |"):rep(#heads - 1) }
-  for _, row in ipairs(rows) do lines[#lines + 1] = "| " .. table.concat(row, " | ") .. " |" end
-  return table.concat(lines, "\n")
 end
 
 local function compare(path)

@@ -22,7 +22,7 @@ local function at_epoch(row, seed, epoch, columns)
   return pictures.at_epoch(runs.result(row, seed, o), row.config.sample_every, epoch, columns)
 end
 
-local function draw(seed, suffix)
+local function draw(seed)
   local bands = {}
   for i, row in ipairs(models) do
     local list = {}
@@ -31,12 +31,12 @@ local function draw(seed, suffix)
     end
     bands[i] = pictures.beside(list, 4)
   end
-  pictures.save(string.format("%s/figure2%s.png", o.results, suffix), pictures.stacked(bands, 8))
+  pictures.save(runs.picture("figure2", seed, o), pictures.stacked(bands, 8))
 end
 
-local function animate(seed, suffix)
-  local frames, path = {}, string.format("%s/figure2_animation%s.png", o.results, suffix)
-  local count = math.floor(math.min(FRAMES, o.epochs))
+local function animate(seed)
+  local frames, path = {}, runs.picture("figure2_animation", seed, o)
+  local count = math.min(FRAMES, o.epochs)
   for i = 0, count do
     local list = {}
     for j, row in ipairs(models) do list[j] = at_epoch(row, seed, o.epochs * i / count, FRAME_COLUMNS) end
@@ -47,7 +47,6 @@ local function animate(seed, suffix)
 end
 
 for _, seed in ipairs(o.seeds) do
-  local suffix = #o.seeds > 1 and "_seed" .. seed or ""
-  draw(seed, suffix)
-  animate(seed, suffix)
+  draw(seed)
+  animate(seed)
 end

@@ -17,7 +17,7 @@ local SPREAD = { epochs = 50, seeds = { 1, 2, 3 } }
 local PANELS = {
   { key = "n_critic", title = "n_{critic}", names = { "n_critic-3", "wgan", "n_critic-7" } },
   { key = "clip", title = "c", names = { "c-0.005", "wgan", "c-0.015" } },
-  { key = "alpha", title = "{/Symbol a}", names = { "alpha-0.0003", "wgan", "alpha-0.001" } },
+  { key = "lr", title = "{/Symbol a}", names = { "alpha-0.0003", "wgan", "alpha-0.001" } },
 }
 local LOSSES = { { key = "d", title = "D loss" }, { key = "g", title = "G loss" } }
 
@@ -38,7 +38,7 @@ local function points_of(panel, loss)
   for i, name in ipairs(panel.names) do
     local row = rows[name]
     local here_loss = runs.result(row, o.seeds[1], o)[loss.key .. "_mean"]
-    points[i] = { row[panel.key], here_loss, row.published[loss.key .. "_loss"] }
+    points[i] = { row.config[panel.key], here_loss, row.published[loss.key .. "_loss"] }
     all = all and runs.have(row, spread)
   end
   for i, name in ipairs(all and panel.names or {}) do
@@ -68,7 +68,7 @@ local function picture_panel(panel, path)
   local grids, values = {}, {}
   for i, name in ipairs(panel.names) do
     grids[i] = pictures.grid5(runs.final(rows[name], o.seeds[1], o))
-    values[i] = string.format("%g", rows[name][panel.key])
+    values[i] = string.format("%g", rows[name].config[panel.key])
   end
   mg.image.save(path, pictures.beside(grids, 8), { range = { 0, 1 } })
   return string.format('set title "digits at %s = %s"\nplot "%s" binary filetype=png with rgbimage\n', panel.title,

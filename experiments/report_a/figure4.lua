@@ -13,6 +13,5 @@ runs.train(models, o)
 for _, seed in ipairs(o.seeds) do
   local grids = {}
   for i, row in ipairs(models) do grids[i] = pictures.grid5(runs.final(row, seed, o)) end
-  local suffix = #o.seeds > 1 and "_seed" .. seed or ""
-  pictures.save(string.format("%s/figure4%s.png", o.results, suffix), pictures.beside(grids, 12))
+  pictures.save(runs.picture("figure4", seed, o), pictures.beside(grids, 12))
 end

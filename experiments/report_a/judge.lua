@@ -11,6 +11,7 @@
 -- None of them is the FID of Heusel et al. 2017, nor to be compared with figures of other classifiers.
 
 local mg = require "moongan"
+local parts = require "moongan.experiment.parts"
 local nn = mg.nn
 
 local judge = {}
@@ -25,9 +26,9 @@ local function network()
 end
 
 local function open_data(o, split)
-  local name, given = o.data, { split = split, range = { 0, 1 } }
-  if type(name) == "table" then name, given.folder = name[1], name.folder end
-  return mg.data[name](given)
+  local entry = parts.normal("data", o.data)
+  entry.split, entry.range = split, { 0, 1 }
+  return parts.data(entry)
 end
 
 local function train(classifier, data)

@@ -36,12 +36,10 @@ local function row(name, title, d_loss, g_loss, entries)
 end
 
 local function wgan(name, d_loss, g_loss, n_critic, clip, alpha)
-  local result = row(name, string.format("n_critic %d, c %g, alpha %g", n_critic, clip, alpha), d_loss, g_loss, {
+  return row(name, string.format("n_critic %d, c %g, alpha %g", n_critic, clip, alpha), d_loss, g_loss, {
     objective = "wasserstein", n_critic = n_critic, clip = clip, lr = alpha, dropout = 0,
     optimizer_g = "RMSprop", optimizer_d = "RMSprop", sample_every = 937 // n_critic, -- about an epoch
   })
-  result.n_critic, result.clip, result.alpha = n_critic, clip, alpha
-  return result
 end
 
 local rows = {

@@ -17,12 +17,7 @@ local function split(text)
   return list
 end
 
-local function give_up(status, message)
-  io.stderr:write(options.message(message), "\n")
-  os.exit(status, true)
-end
-
-local function fail(...) give_up(2, string.format(...)) end
+local function fail(...) config.give_up(2, string.format(...)) end
 
 local function read_seeds(text)
   local seeds = {}
@@ -105,7 +100,7 @@ function runs.train(list, o)
     for _, seed in ipairs(o.seeds) do
       if not o.rows or o.rows[row.name] then
         local good, message = pcall(train, row, seed, o)
-        if not good then give_up(1, message) end
+        if not good then config.give_up(1, message) end
       end
     end
   end
@@ -121,48 +116,49 @@ local function mean(list, key)
 end
 
 -- One entry an epoch: { epoch =, d_loss =, g_loss = (means), last = (the row of its last iteration), seconds = }.
-local function by_epoch(stats, epochs)
-  local list, current, i = {}, {}, 1
+local function by_epoch(stats)
+  local list, current = {}, {}
   for _, row in ipairs(stats) do
     if not row.partial and row.d_loss then
       current[#current + 1] = row
-      if row.epoch >= i - 1e-9 then
-        list[i] = {
-          epoch = i, d_loss = mean(current, "d_loss"), g_loss = mean(current, "g_loss"), last = row,
+      if row.epoch >= #list + 1 - 1e-9 then
+        list[#list + 1] = {
+          epoch = #list + 1, d_loss = mean(current, "d_loss"), g_loss = mean(current, "g_loss"), last = row,
           seconds = row.seconds,
         }
-        current, i = {}, i + 1
-        if i > epochs then break end
+        current = {}
       end
     end
   end
   return list
 end
 
-local kept = {} -- what was read, by folder and epochs
+local kept = {} -- what was read, by folder
 
 --- What a run came to.
 -- @return { d_loss =, g_loss = (of the last batch), d_mean =, g_mean = (over the last epoch), seconds =,
 --   iterations =, epochs = (a list, see above), folder = }
 function runs.result(row, seed, o)
   local folder = runs.folder(row, seed, o)
-  local key = folder .. ":" .. o.epochs
-  if not kept[key] then
-    local epochs = by_epoch(mg.run.stats(folder), o.epochs)
-    local last = epochs[#epochs]
-    kept[key] = {
-      d_loss = last.last.d_loss, g_loss = last.last.g_loss, d_mean = last.d_loss, g_mean = last.g_loss,
-      seconds = last.seconds, iterations = last.last.iteration, epochs = epochs, folder = folder,
-    }
-  end
-  return kept[key]
+  kept[folder] = kept[folder] or by_epoch(mg.run.stats(folder))
+  local epochs = table.move(kept[folder], 1, o.epochs, 1, {})
+  local last = epochs[#epochs]
+  return {
+    d_loss = last.last.d_loss, g_loss = last.last.g_loss, d_mean = last.d_loss, g_mean = last.g_loss,
+    seconds = last.seconds, iterations = last.last.iteration, epochs = epochs, folder = folder,
+  }
+end
+
+--- Where a picture of one seed goes: its name tells the seed where there are several.
+function runs.picture(name, seed, o)
+  return string.format("%s/%s%s.png", o.results, name, #o.seeds > 1 and "_seed" .. seed or "")
 end
 
 --- The rows of WGAN's sweep.
 function runs.sweep(list)
   local chosen = {}
   for _, row in ipairs(list) do
-    if row.n_critic then chosen[#chosen + 1] = row end
+    if row.config.clip then chosen[#chosen + 1] = row end
   end
   return chosen
 end

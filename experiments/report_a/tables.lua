@@ -1,5 +1,6 @@
 --- Tables of report A: what was published beside what was measured, as Markdown and as CSV.
 
+local markdown = require("moongan.cli.table").markdown
 local mg = require "moongan"
 
 local tables = {}
@@ -7,15 +8,6 @@ local tables = {}
 local function write(path, text)
   mg.file.write(path, text)
   print("Table: " .. path)
-end
-
-local function markdown(columns, lines)
-  local rules, text = {}, {}
-  for i = 1, #columns do rules[i] = i == 1 and "---" or "---:" end
-  text[1] = "| " .. table.concat(columns, " | ") .. " |"
-  text[2] = "| " .. table.concat(rules, " | ") .. " |"
-  for _, line in ipairs(lines) do text[#text + 1] = "| " .. table.concat(line, " | ") .. " |" end
-  return table.concat(text, "\n") .. "\n"
 end
 
 local function csv(columns, lines)
@@ -33,7 +25,7 @@ end
 -- @param columns  headings
 -- @param lines    lists of texts
 function tables.write(folder, name, columns, lines)
-  local text = markdown(columns, lines)
+  local text = markdown(columns, lines) .. "\n"
   io.stdout:write(text)
   write(folder .. "/" .. name .. ".md", text)
   write(folder .. "/" .. name .. ".csv", csv(columns, lines))

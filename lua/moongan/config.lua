@@ -82,6 +82,14 @@ function config.help(script, rows)
   return table.concat(lines, "\n") .. "\n"
 end
 
+--- End the program with a message alone: what is wrong is a person's mistake, and a traceback would hide it.
+-- @param status   2 for a wrong command line, 1 for what fails later
+-- @param message  an error's text, or another
+function config.give_up(status, message)
+  io.stderr:write(options.message(message), "\n")
+  os.exit(status, true)
+end
+
 --- The values of a script's command line, as config.read gives them.  Prints the help and ends
 -- the program (status 0) where --help or -h was asked for; ends it with a message (status 2) where
 -- an argument is wrong.
@@ -94,10 +102,7 @@ function config.parse(arguments, rows)
     end
   end
   local values, message = config.read(arguments, rows)
-  if not values then
-    io.stderr:write(script:match("[^/]*$"), ": ", message, "\n")
-    os.exit(2, true)
-  end
+  if not values then config.give_up(2, script:match("[^/]*$") .. ": " .. message) end
   return values
 end
 

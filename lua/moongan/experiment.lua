@@ -24,6 +24,7 @@
 local moongan = require "moongan"
 local arguments = require "moongan.experiment.arguments"
 local configure = require "moongan.experiment.configure"
+local give_up = require("moongan.config").give_up
 local json = require "moongan.json"
 local options = require "moongan.options"
 local parts = require "moongan.experiment.parts"
@@ -329,13 +330,6 @@ function experiment.continue(given, prepare)
   return experiment.go(trainer)
 end
 
--- End the program with a message alone: these are a person's mistakes, and a traceback would hide
--- the message.
-local function give_up(message, status)
-  io.stderr:write(options.message(message), "\n")
-  os.exit(status, true)
-end
-
 --- Run a script that is a configuration, with the settings of its command line.  Ends the program
 -- after --help (status 0), for a wrong setting (2), or where training fails (1).
 -- @param list  the script's `arg`
@@ -350,9 +344,9 @@ function experiment.run(list, given)
   end
   local settings = { table.unpack(list) }
   local good, message = pcall(experiment.configure, given, settings)
-  if not good then give_up(script:match("[^/]*$") .. ": " .. options.message(message), 2) end
+  if not good then give_up(2, script:match("[^/]*$") .. ": " .. options.message(message)) end
   good, message = pcall(experiment.train, given, settings)
-  if not good then give_up(message, 1) end
+  if not good then give_up(1, message) end
   return message
 end
 

@@ -15,10 +15,7 @@ function toy.start(arguments, rows)
   local o = config.parse(arguments, rows)
   moongan.manual_seed(o.seed)
   local made, why = pcall(moongan.file.make_folder, o.out)
-  if not made then
-    io.stderr:write(tostring(why), "\n")
-    os.exit(1, true)
-  end
+  if not made then config.give_up(1, why) end
   return o
 end
 

@@ -1,4 +1,4 @@
---- Tables as aligned text.
+--- Tables as aligned text, and in Markdown.
 
 local text_table = {}
 
@@ -29,6 +29,15 @@ function text_table.lines(columns, rows)
   local lines = { line(columns) }
   for i, row in ipairs(rows) do lines[i + 1] = line(row) end
   return lines
+end
+
+--- The same table in Markdown: the first column to the left, the others to the right.
+-- @param columns  a list of headings
+-- @param rows     a list of lists of texts or numbers
+function text_table.markdown(columns, rows)
+  local lines = { "| " .. table.concat(columns, " | ") .. " |", "| --- |" .. (" ---: |"):rep(#columns - 1) }
+  for _, row in ipairs(rows) do lines[#lines + 1] = "| " .. table.concat(row, " | ") .. " |" end
+  return table.concat(lines, "\n")
 end
 
 return text_table

@@ -77,9 +77,20 @@ end
 -- "default" is what the layers come with.
 common.init_rule = options.one_of("dcgan", "default")
 
+--- The same for rectifiers without normalisation between them: "he" keeps the variance from layer to
+-- layer (He et al. 2015, equation 10), biases 0.
+common.rectifier_init_rule = options.one_of("default", "he")
+
+local function he(layer)
+  if layer.name ~= "Linear" then return end
+  nn.init.kaiming_normal_(layer.weight, { nonlinearity = "relu" })
+  nn.init.zeros_(layer.bias)
+end
+
 --- The network with the initial weights that `kind` names.
 function common.initialised(kind, network)
   if kind == "dcgan" then nn.init.dcgan_(network) end
+  if kind == "he" then network:apply(he) end
   return network
 end
 

@@ -113,18 +113,8 @@ end
 -- ---- the pairs of 2014 --------------------------------------------------------------------------
 
 local maxout_generator_options = {
-  nz = size(100), n_out = size(784), widths = { 1200, 1200 }, init = options.one_of("default", "he"),
+  nz = size(100), n_out = size(784), widths = { 1200, 1200 }, init = common.rectifier_init_rule,
 }
-
--- Initial weights that keep the variance from layer to layer (He et al. 2015, equation 10), biases 0.
-local function initialise_he(layers)
-  for _, layer in ipairs(layers) do
-    if layer.weight then
-      nn.init.kaiming_normal_(layer.weight, { nonlinearity = "relu" })
-      nn.init.zeros_(layer.bias)
-    end
-  end
-end
 
 local function maxout_generator(function_name, o, inputs)
   check_widths(function_name, o.widths)
@@ -134,8 +124,7 @@ local function maxout_generator(function_name, o, inputs)
     width = next_width
   end
   common.add(layers, nn.Linear(width, o.n_out), nn.Sigmoid())
-  if o.init == "he" then initialise_he(layers) end
-  return nn.Sequential(layers)
+  return common.initialised(o.init, nn.Sequential(layers))
 end
 
 --- Generator of Goodfellow et al. 2014: hidden layers of ReLU, sigmoid at the end (so images lie in

@@ -147,11 +147,10 @@ static void transform_weights(const filter_job *job, int64_t k, int64_t count, i
 
 static void product_task(void *argument, int64_t index) {
   const filter_job *job = argument;
-  /* Threads that work at the same time are rows apart: in panels side by side they would write to
-   * neighbouring lines of cache.  So it is for weights below. */
-  int64_t blocks = mg_pieces(job->count, job->rows), column = index / blocks * job->panel;
+  /* A thread goes on with the tiles whose data it made, and makes their results. */
+  int64_t panels = mg_pieces(job->columns, job->panel), column = index % panels * job->panel;
   int64_t width = MG_MIN(job->panel, job->columns - column);
-  int64_t row = index % blocks * job->rows, rows = MG_MIN(job->rows, job->count - row);
+  int64_t row = index / panels * job->rows, rows = MG_MIN(job->rows, job->count - row);
   real *weights = job->scratch + mg_worker() * job->scratch_size;
   for (int64_t k = 0; k < job->k; k += job->depth) {
     int64_t depth = MG_MIN(job->depth, job->k - k);
@@ -304,9 +303,9 @@ static void weight_task(void *argument, int64_t index) {
   const weight_job *job = argument;
   const mg_winograd *f = job->f;
   const mg_conv *v = job->conv;
-  int64_t s = v->geometry.stride[0], blocks = mg_pieces(v->c, CHANNEL_BLOCK), points = f->points * f->points;
-  int64_t part = index % (s * s), channel = index / (s * s) % blocks * CHANNEL_BLOCK;
-  int64_t column = index / (s * s) / blocks * job->panel, width = MG_MIN(job->panel, v->o - column);
+  int64_t s = v->geometry.stride[0], panels = mg_pieces(v->o, job->panel), points = f->points * f->points;
+  int64_t part = index % (s * s), channel = index / (s * s) / panels * CHANNEL_BLOCK;
+  int64_t column = index / (s * s) % panels * job->panel, width = MG_MIN(job->panel, v->o - column);
   int64_t channels = MG_MIN(CHANNEL_BLOCK, v->c - channel);
   real *products = job->scratch + mg_worker() * job->scratch_size;
   real *gradient = products + points * CHANNEL_BLOCK * job->panel, *pack = gradient + 9 * job->panel;

@@ -72,19 +72,25 @@ static void by_blas(const mg_product *p) {
 #define FEW_ROWS 384  /* more of them are worth a BLAS's packing */
 #define TURN_ROWS 32  /* so many are worth the transposition of b */
 #define ROW_BLOCK 256 /* rows of a task where there are many (a is transposed) */
+#define LEAST_ROWS 32 /* of a thread, where rows are dealt out */
 #define DOT_BLOCK 48  /* columns of a task */
 
+/* Each thread has a part of the result's columns; or, of a gradient of weights (a is transposed), of its rows,
+ * as the optimizer's threads have. */
 typedef struct panel_job {
   const mg_product *p;
-  int64_t vectors;   /* of the result's columns, of which each thread has a part */
-  int64_t share;     /* panels of a part, if all threads are equally fast */
+  int64_t vectors;   /* of the result's columns */
+  int64_t parts;     /* of the columns: one for each thread, or one */
+  int64_t share;     /* panels of a part */
+  int64_t rows;      /* of a task */
+  int64_t blocks;    /* of rows */
   int64_t pack_size; /* numbers of one thread's scratch */
   real *scratch;
 } panel_job;
 
 /* Where panel number `index` of a part begins, in vectors: panels of a part differ by a vector at most. */
 static int64_t panel_start(const panel_job *job, int64_t part, int64_t index) {
-  int64_t first = job->vectors * part / mg_threads(), count = job->vectors * (part + 1) / mg_threads() - first;
+  int64_t first = job->vectors * part / job->parts, count = job->vectors * (part + 1) / job->parts - first;
   int64_t panels = MG_MAX(mg_pieces(count, PANEL_VECTORS), 1);
   return first + MG_MIN(index * (count / panels) + MG_MIN(index, count % panels), count);
 }
@@ -119,12 +125,11 @@ static void pack_panel(bool transposed, int64_t count, int64_t columns, int64_t 
 static void panel_task(void *argument, int64_t index) {
   const panel_job *job = argument;
   const mg_product *p = job->p;
-  int64_t lanes = mg_kernel->gemm_width(), threads = mg_threads(), i = index / (threads * job->share) * ROW_BLOCK;
-  /* Threads work far from each other: neighbours would write to neighbouring lines of cache. */
-  int64_t part = index % threads, panel = index / threads % job->share;
+  int64_t lanes = mg_kernel->gemm_width(), i = index / job->share % job->blocks * job->rows;
+  int64_t part = index / (job->share * job->blocks), panel = index % job->share;
   int64_t j = panel_start(job, part, panel) * lanes, width = panel_start(job, part, panel + 1) * lanes - j;
-  if (width == 0) return;
-  int64_t row_a = p->trans_a ? 1 : p->lda, step_a = p->trans_a ? p->lda : 1, m = MG_MIN(ROW_BLOCK, p->m - i);
+  if (width == 0 || i >= p->m) return;
+  int64_t row_a = p->trans_a ? 1 : p->lda, step_a = p->trans_a ? p->lda : 1, m = MG_MIN(job->rows, p->m - i);
   const real *a = p->a + i * row_a, *b = p->b + (p->trans_b ? j * p->ldb : j), *bias = p->bias ? p->bias + j : NULL;
   real *c = p->c + i * p->ldc + j, *pack = job->scratch + mg_worker() * job->pack_size;
   int64_t columns = MG_MIN(width, p->n - j);
@@ -144,13 +149,16 @@ static void panel_task(void *argument, int64_t index) {
 
 static bool by_panels(const mg_product *p) {
   int64_t lanes = mg_kernel->gemm_width(), threads = mg_threads();
-  panel_job job = {.p = p, .vectors = (p->n + lanes - 1) / lanes};
-  job.share = mg_pieces(mg_pieces(job.vectors, threads), PANEL_VECTORS);
+  bool by_rows = p->trans_a && p->m >= threads * LEAST_ROWS;
+  panel_job job = {.p = p, .vectors = mg_pieces(p->n, lanes), .parts = by_rows ? 1 : threads};
+  job.share = mg_pieces(mg_pieces(job.vectors, job.parts), PANEL_VECTORS);
+  job.blocks = by_rows ? mg_pieces(p->m, threads * ROW_BLOCK) * threads : mg_pieces(p->m, ROW_BLOCK);
+  job.rows = mg_pieces(mg_pieces(p->m, job.blocks), 8) * 8;
   job.pack_size = p->k * PANEL_VECTORS * lanes;
   size_t capacity;
   job.scratch = mg_scratch_get((size_t)(threads * job.pack_size) * sizeof(real), &capacity);
   if (!job.scratch) return false;
-  mg_parallel(threads * job.share * mg_pieces(p->m, ROW_BLOCK), panel_task, &job);
+  mg_parallel(job.parts * job.blocks * job.share, panel_task, &job);
   mg_scratch_put(job.scratch, capacity);
   return true;
 }

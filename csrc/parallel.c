@@ -18,10 +18,17 @@
 #define PAUSE() ((void)0)
 #endif
 
-/* A job is published as one number: the job's count in the upper half, how many of its tasks are
- * not yet claimed in the lower.  A thread claims one by lowering it, which fails if anything has
- * changed; so a thread that comes late finds nothing to claim, and nobody has to wait for it.
- * Once claimed, a task keeps its job's fields from changing until it is counted as done. */
+/* A job's tasks are dealt out in equal runs, one for each thread: work on neighbours in memory stays with a
+ * thread from job to job, and so in its cache.  Who is done with its own run goes on with the others'.
+ *
+ * A run is published as one number: the job's count in the upper half, how many of the run's tasks are not yet
+ * claimed in the lower.  A thread claims one by lowering it, which fails if anything has changed; so a thread
+ * that comes late finds nothing to claim, and nobody has to wait for it.  Once claimed, a task keeps its job's
+ * fields from changing until it is counted as done. */
+typedef struct run {
+  _Alignas(64) atomic_uint_fast64_t ticket;
+} run;
+
 static struct {
   pthread_mutex_t lock; /* guards sleeping, starting and stopping */
   pthread_cond_t wake;
@@ -35,7 +42,7 @@ static struct {
   mg_task *task;
   void *argument;
   int64_t count;
-  _Alignas(64) atomic_uint_fast64_t ticket;
+  run runs[MAX_THREADS]; /* one for each worker, and the caller's: the first */
   _Alignas(64) atomic_int_fast64_t done;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .owner = PTHREAD_MUTEX_INITIALIZER};
 
@@ -46,27 +53,42 @@ static _Thread_local int own_index; /* 0 for whoever calls mg_parallel */
 
 int mg_worker(void) { return own_index; }
 
-static void run_tasks(void) {
-  uint_fast64_t ticket = atomic_load_explicit(&pool.ticket, memory_order_acquire);
-  while (UNCLAIMED(ticket)) {
-    if (!atomic_compare_exchange_weak_explicit(&pool.ticket, &ticket, ticket - 1, memory_order_acq_rel,
-                                               memory_order_acquire))
+/* Where the run of a thread begins in the job. */
+static int64_t run_start(int64_t thread) { return pool.count * thread / (pool.workers + 1); }
+
+/* Do what is not yet claimed of a run; how many tasks that were. */
+static int64_t finish_run(int thread) {
+  atomic_uint_fast64_t *ticket = &pool.runs[thread].ticket;
+  uint_fast64_t seen = atomic_load_explicit(ticket, memory_order_acquire);
+  int64_t tasks = 0;
+  while (UNCLAIMED(seen)) {
+    if (!atomic_compare_exchange_weak_explicit(ticket, &seen, seen - 1, memory_order_acq_rel, memory_order_acquire))
       continue;
-    pool.task(pool.argument, pool.count - (int64_t)UNCLAIMED(ticket));
-    atomic_fetch_add_explicit(&pool.done, 1, memory_order_release);
-    ticket = atomic_load_explicit(&pool.ticket, memory_order_acquire);
+    pool.task(pool.argument, run_start(thread + 1) - (int64_t)UNCLAIMED(seen));
+    tasks++;
+    seen = atomic_load_explicit(ticket, memory_order_acquire);
   }
+  return tasks;
 }
+
+/* One's own run first, then the others'. */
+static void run_tasks(void) {
+  int64_t tasks = 0;
+  for (int i = 0; i <= pool.workers; i++) tasks += finish_run((own_index + i) % (pool.workers + 1));
+  if (tasks) atomic_fetch_add_explicit(&pool.done, tasks, memory_order_release);
+}
+
+static uint_fast64_t last_job(int thread) { return JOB(atomic_load(&pool.runs[thread].ticket)); }
 
 /* Until a job after `seen` is published. */
 static void wait_for_job(uint_fast64_t seen) {
   for (int i = 0; i < SPINS; i++) {
-    if (JOB(atomic_load_explicit(&pool.ticket, memory_order_acquire)) != seen) return;
+    if (last_job(own_index) != seen) return;
     PAUSE();
   }
   pthread_mutex_lock(&pool.lock);
   atomic_fetch_add(&pool.sleeping, 1);
-  while (JOB(atomic_load(&pool.ticket)) == seen) pthread_cond_wait(&pool.wake, &pool.lock);
+  while (last_job(own_index) == seen) pthread_cond_wait(&pool.wake, &pool.lock);
   atomic_fetch_sub(&pool.sleeping, 1);
   pthread_mutex_unlock(&pool.lock);
 }
@@ -81,15 +103,19 @@ static void *worker(void *argument) {
   own_index = ((start *)argument)->index;
   for (;;) {
     wait_for_job(seen);
-    seen = JOB(atomic_load(&pool.ticket));
+    seen = last_job(own_index);
     if (atomic_load(&pool.stop)) return NULL;
     run_tasks();
   }
 }
 
 static void publish(int64_t count) {
-  uint_fast64_t job = JOB(atomic_load(&pool.ticket)) + 1;
-  atomic_store(&pool.ticket, job << 32 | (uint_fast64_t)count);
+  static uint32_t job;
+  job++;
+  pool.count = count;
+  atomic_store_explicit(&pool.done, 0, memory_order_relaxed);
+  for (int i = 0; i <= pool.workers; i++)
+    atomic_store(&pool.runs[i].ticket, (uint_fast64_t)job << 32 | (uint_fast64_t)(run_start(i + 1) - run_start(i)));
   if (atomic_load(&pool.sleeping)) {
     pthread_mutex_lock(&pool.lock);
     pthread_cond_broadcast(&pool.wake);
@@ -118,7 +144,7 @@ static void start_workers(void) {
   stop_workers();
   pool.process = getpid();
   while (pool.workers < pool.wanted - 1) {
-    starts[pool.workers] = (start){JOB(atomic_load(&pool.ticket)), pool.workers + 1};
+    starts[pool.workers] = (start){last_job(pool.workers + 1), pool.workers + 1};
     if (pthread_create(&pool.thread[pool.workers], NULL, worker, &starts[pool.workers])) break; /* fewer will do */
     pool.workers++;
   }
@@ -153,8 +179,6 @@ void mg_parallel(int64_t count, mg_task *task, void *argument) {
   start_workers();
   pool.task = task;
   pool.argument = argument;
-  pool.count = count;
-  atomic_store_explicit(&pool.done, 0, memory_order_relaxed);
   publish(count);
   run_tasks();
   for (int spins = 0; atomic_load_explicit(&pool.done, memory_order_acquire) < count; spins++) {

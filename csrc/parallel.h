@@ -1,14 +1,17 @@
 /* parallel.h: the core's thread pool.
  *
- * Work is cut into tasks by the size of the data alone, never by the number of threads, and each
- * task writes its own part of the result: so results have the same bits for any thread count. */
+ * Each task writes its own part of the result, and work whose bits depend on the cut is cut by the size of the
+ * data alone, never by the number of threads: so results have the same bits for any thread count.
+ *
+ * A line of memory that two processors' caches hold is slow to write, up to twenty times where they share no
+ * cache.  So what follows each other in memory should follow each other among the tasks. */
 #ifndef MG_PARALLEL_H
 #define MG_PARALLEL_H
 
 #include "base.h"
 
 /* Run task(argument, 0) ... task(argument, count - 1), in any order, on the pool's threads and
- * the caller's; returns when all are done.  Tasks must not call mg_parallel, allocate tensors or
+ * the caller's, each of which begins with an equal run of them; returns when all are done.  Tasks must not call mg_parallel, allocate tensors or
  * set errors. */
 typedef void mg_task(void *argument, int64_t index);
 void mg_parallel(int64_t count, mg_task *task, void *argument);

@@ -16,6 +16,7 @@ int64_t mg_spans_place(mg_span *spans, int n) {
 typedef struct job {
   const mg_span *spans;
   int n;
+  int64_t blocks;
   mg_span_body *body;
   void *argument;
 } job;
@@ -33,8 +34,23 @@ static int find_span(const job *j, int64_t position) {
   return low;
 }
 
-static void run_block(void *argument, int64_t block) {
+/* Block number `index` of these: the first part of each span, then the second, one part for each thread.  So
+ * the products that made gradients dealt out their rows. */
+static int64_t dealt(const job *j, int64_t index) {
+  for (int64_t part = 0; part < mg_threads(); part++)
+    for (int i = 0; i < j->n; i++) {
+      int64_t first = j->spans[i].start / MG_GRAIN;
+      int64_t blocks = (i + 1 < j->n ? j->spans[i + 1].start / MG_GRAIN : j->blocks) - first;
+      int64_t begin = blocks * part / mg_threads(), count = blocks * (part + 1) / mg_threads() - begin;
+      if (index < count) return first + begin + index;
+      index -= count;
+    }
+  return index; /* not reached */
+}
+
+static void run_block(void *argument, int64_t index) {
   const job *j = argument;
+  int64_t block = dealt(j, index);
   int64_t from = block * MG_GRAIN, to = from + MG_GRAIN;
   for (int i = find_span(j, from); i < j->n && j->spans[i].start < to; i++) {
     const mg_span *span = &j->spans[i];
@@ -47,6 +63,6 @@ void mg_spans_run(const mg_span *spans, int n, mg_span_body *body, void *argumen
   if (n == 0) return;
   const mg_span *last = &spans[n - 1];
   int64_t total = last->start + last->length;
-  job j = {spans, n, body, argument};
-  mg_parallel((total + MG_GRAIN - 1) / MG_GRAIN, run_block, &j);
+  job j = {spans, n, mg_pieces(total, MG_GRAIN), body, argument};
+  mg_parallel(j.blocks, run_block, &j);
 }

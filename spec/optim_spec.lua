@@ -116,8 +116,10 @@ describe("optim", function()
     local sizes = { 3, 40000, 1, 70, 16384, 17000, 5, 64 }
     for name, options in pairs(stateful) do
       local one = helper.with_threads(1, function() return (trained(name, options, sizes)) end)
-      local two = helper.with_threads(2, function() return (trained(name, options, sizes)) end)
-      for i in ipairs(sizes) do helper.same_bits(one[i], two[i], name .. " parameter " .. i) end
+      for _, threads in ipairs{ 2, 5 } do
+        local several = helper.with_threads(threads, function() return (trained(name, options, sizes)) end)
+        for i in ipairs(sizes) do helper.same_bits(one[i], several[i], name .. " parameter " .. i) end
+      end
       helper.same_bits(trained(name, options, { 3 })[1], one[1], name .. " alone")
     end
   end)

@@ -1,8 +1,11 @@
 #include "optim.h"
 
 #include "optim_constants.h"
+#include "parallel.h"
 #include "profile.h"
 #include "span.h"
+
+#define PART 2048 /* numbers of a parameter that wait to be streamed */
 
 mg_optimizer *mg_optimizer_new(const mg_optim_type *type) {
   mg_optimizer *optimizer = calloc(1, sizeof *optimizer);
@@ -100,15 +103,22 @@ typedef struct update {
 typedef struct step {
   mg_optim_kernel *kernel;
   update *updates;
+  bool streamed; /* parameters are written past the caches */
 } step;
 
+/* All threads are about to read all parameters, and may still have the old ones in their caches. */
 static void run_update(void *argument, int span, int64_t begin, int64_t end, int64_t block) {
   (void)block;
   const step *s = argument;
   const update *u = &s->updates[span];
-  real *state[MG_MAX_STATE];
-  for (int i = 0; i < MG_MAX_STATE; i++) state[i] = u->state[i] ? u->state[i] + begin : NULL;
-  s->kernel(end - begin, u->parameter + begin, u->gradient + begin, state, u->constants);
+  real *state[MG_MAX_STATE], part[PART];
+  for (int64_t at = begin; at < end; at += PART) {
+    int64_t count = MG_MIN(PART, end - at);
+    real *parameter = s->streamed ? memcpy(part, u->parameter + at, (size_t)count * sizeof(real)) : u->parameter + at;
+    for (int i = 0; i < MG_MAX_STATE; i++) state[i] = u->state[i] ? u->state[i] + at : NULL;
+    s->kernel(count, parameter, u->gradient + at, state, u->constants);
+    if (s->streamed) mg_kernel->stream(count, part, u->parameter + at);
+  }
 }
 
 /* Check the gradient and make the state that is not there yet. */
@@ -178,8 +188,8 @@ bool mg_optimizer_step(mg_optimizer *optimizer) {
     spans[n].length = p->tensor->numel;
     updates[n++] = plan(optimizer, p);
   }
-  step s = {*(mg_optim_kernel *const *)((const char *)mg_kernel + optimizer->type->kernel), updates};
-  mg_spans_place(spans, n);
+  step s = {*(mg_optim_kernel *const *)((const char *)mg_kernel + optimizer->type->kernel), updates, false};
+  s.streamed = mg_spans_place(spans, n) > 1 && mg_threads() > 1;
   mg_spans_run(spans, n, run_update, &s);
   if (measured.began != 0) mg_profile_close(measured, optimizer->type->name, 0, step_bytes(updates, spans, n));
   mg_scratch_put(updates, capacity);

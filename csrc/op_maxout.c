@@ -171,6 +171,7 @@ static void input_task(void *argument, int64_t index) {
   const input_job *job = argument;
   int64_t first = index * MG_ROW, count = MG_MIN(MG_ROW, job->in - first), columns = job->pieces * job->units;
   real *rows = job->scratch + mg_worker() * job->scratch_size, *sums = rows + job->pieces * job->block * MG_ROW;
+  if (count < MG_ROW) memset(rows, 0, (size_t)(job->pieces * job->block * MG_ROW) * sizeof(real)); /* beyond `in` */
   for (int64_t b = 0; b < job->blocks; b++) {
     int64_t u = b * job->block, block = MG_MIN(job->block, job->units - u);
     for (int64_t p = 0; p < job->pieces; p++)
@@ -205,7 +206,6 @@ bool mg_forward_maxout_input(mg_call *call) {
   size_t capacity, integers = (size_t)(2 * pairs + job.n * job.blocks);
   job.scratch = mg_scratch_get((size_t)(scratch + pairs) * sizeof(real) + integers * sizeof(int32_t), &capacity);
   if (!job.scratch) return false;
-  memset(job.scratch, 0, (size_t)scratch * sizeof(real)); /* the transposed rows' ends beyond `in` */
   job.used_g = job.scratch + scratch;
   job.row = (void *)(job.used_g + pairs);
   job.used_row = job.row + pairs;

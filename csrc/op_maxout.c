@@ -20,6 +20,7 @@
 #define UNIT_BLOCK 16   /* units whose rows of a gradient are made, then transposed, together */
 #define TASK_UNITS 80   /* units of a task */
 #define BLOCK_ROWS 160  /* rows of the transposed weight that stay in the first cache */
+#define LISTS 16        /* samples whose sums a call makes */
 #define SAMPLE_TASK 16  /* rows of x or g that a task prepares */
 #define COLUMN_UNITS 64 /* units of a task for one column of x */
 
@@ -180,9 +181,14 @@ static void input_task(void *argument, int64_t index) {
     bool finite = mg_kernel->all_finite(job->pieces * job->block * MG_ROW, rows);
     const int32_t *row = finite ? job->used_row : job->row;
     const real *g = finite ? job->used_g : job->g;
-    for (int64_t n = 0; n < job->n; n++)
-      mg_kernel->weighted_rows(finite ? job->used[n * job->blocks + b] : block, row + n * job->units + u,
-                               g + n * job->units + u, rows, b > 0, sums + n * MG_ROW);
+    for (int64_t n = 0; n < job->n; n += LISTS) {
+      int64_t lists = MG_MIN(LISTS, job->n - n), begin[LISTS], end[LISTS];
+      for (int64_t l = 0; l < lists; l++) {
+        begin[l] = (n + l) * job->units + u;
+        end[l] = begin[l] + (finite ? job->used[(n + l) * job->blocks + b] : block);
+      }
+      mg_kernel->weighted_rows(lists, begin, end, row, g, rows, b > 0, sums + n * MG_ROW);
+    }
   }
   for (int64_t n = 0; n < job->n; n++)
     memcpy(job->out + n * job->in + first, sums + n * MG_ROW, (size_t)count * sizeof(real));
@@ -277,11 +283,13 @@ static void weigh_block(const weight_job *job, int64_t strip, int64_t first, rea
   int64_t units = MG_MIN(UNIT_BLOCK, job->units - first), columns = job->pieces * job->units;
   const real *rows = job->rows + strip * job->n * MG_ROW;
   for (int64_t p = 0; p < job->pieces; p++) {
+    int64_t begin[UNIT_BLOCK], end[UNIT_BLOCK];
     for (int64_t u = 0; u < units; u++) {
       const int32_t *start = job->start + (first + u) * (job->pieces + 2) + p;
-      int64_t at = (first + u) * job->n + start[0];
-      mg_kernel->weighted_rows(start[1] - start[0], job->sample + at, job->scale + at, rows, false, sums + u * MG_ROW);
+      begin[u] = (first + u) * job->n + start[0];
+      end[u] = (first + u) * job->n + start[1];
     }
+    mg_kernel->weighted_rows(units, begin, end, job->sample, job->scale, rows, false, sums);
     mg_kernel->transpose(units, MG_MIN(MG_ROW, job->in - strip * MG_ROW), sums, MG_ROW,
                          job->out + strip * MG_ROW * columns + p * job->units + first, columns);
   }

@@ -62,7 +62,7 @@ describe("report A", function()
       assert.same({ 3 * 152 + 24, 152 }, { width, height })
       assert.truthy(scripts.read(results .. "figure2_animation.png"):find("acTL", 1, true))
       assert.truthy(scripts.exists(results .. "figure3.png") or text:find("gnuplot is not installed", 1, true), text)
-      assert.equal(8, #lines_of(results .. "spread.csv"))
+      assert.equal(8, #lines_of(results .. "spread1.csv"))
       local noise = {}
       for i, name in ipairs{ "gan", "cgan" } do
         noise[i] = mg.run.load_state(folder .. "/runs/" .. name .. "-seed1", "last").fixed_noise

@@ -3,7 +3,7 @@
 --     lua5.4 experiments/report_a/figure3.lua
 --
 -- Lines are means over the last epoch; where spread.lua's runs are there too, points with bars are its seeds' means
--- and standard deviations at 50 epochs.
+-- and standard deviations at 3 epochs and at 50.
 
 local here = arg[0]:match("^(.*/)") or ""
 local curves = require "moongan.curves"
@@ -12,7 +12,7 @@ local pictures = dofile(here .. "pictures.lua")
 local rows = dofile(here .. "rows.lua")
 local runs = dofile(here .. "runs.lua")
 
-local SPREAD = { epochs = 50, seeds = { 1, 2, 3 } }
+local SPREAD = { seeds = { 1, 2, 3 }, epochs = { 3, 50 } }
 
 local PANELS = {
   { key = "n_critic", title = "n_{critic}", names = { "n_critic-3", "wgan", "n_critic-7" } },
@@ -24,7 +24,6 @@ local LOSSES = { { key = "d", title = "D loss" }, { key = "g", title = "G loss" 
 local o = runs.settings(arg, "Figure 3: losses and digits over n_critic, c and alpha.", rows,
   { epochs = 200, seeds = "1" })
 runs.train(runs.sweep(rows), o)
-local spread = { out = o.out, epochs = SPREAD.epochs, seeds = SPREAD.seeds }
 
 -- Where a panel stands in the picture, as gnuplot's commands: rows of losses, then one of pictures.
 local function place(row, column)
@@ -32,36 +31,48 @@ local function place(row, column)
   return string.format("set origin %g,%g\nset size 0.333,%g\n", (column - 1) / 3, below[row], heights[row])
 end
 
--- The losses of a panel: value, here, report, and where they are there the seeds' mean and deviation.
+-- The losses of a panel: value, here, report.
 local function points_of(panel, loss)
-  local points, all = {}, true
+  local points = {}
   for i, name in ipairs(panel.names) do
     local row = rows[name]
-    local here_loss = runs.result(row, o.seeds[1], o)[loss.key .. "_mean"]
-    points[i] = { row.config[panel.key], here_loss, row.published[loss.key .. "_loss"] }
-    all = all and runs.have(row, spread)
+    points[i] = {
+      row.config[panel.key], runs.result(row, o.seeds[1], o)[loss.key .. "_mean"], row.published[loss.key .. "_loss"],
+    }
   end
-  for i, name in ipairs(all and panel.names or {}) do
-    points[i][4], points[i][5] = runs.over_seeds(rows[name], loss.key .. "_mean", spread)
+  return points
+end
+
+-- Value, mean and deviation over the seeds after so many epochs; nil where there are no such runs.
+local function spread_of(panel, loss, epochs)
+  local points, spread = {}, { out = o.out, epochs = epochs, seeds = SPREAD.seeds }
+  for i, name in ipairs(panel.names) do
+    if not runs.have(rows[name], spread) then return nil end
+    points[i] = { rows[name].config[panel.key], runs.over_seeds(rows[name], loss.key .. "_mean", spread) }
   end
-  return points, all
+  return points
 end
 
 -- A panel of losses as gnuplot's data and commands.
 local function loss_panel(panel, loss)
-  local name, ticks = loss.key .. panel.key, {}
-  local points, with_seeds = points_of(panel, loss)
+  local name, ticks, points = loss.key .. panel.key, {}, points_of(panel, loss)
   for i, point in ipairs(points) do ticks[i] = point[1] end
+  local data = { curves.data_block(name, points) }
   local plots = {
-    string.format('$%s using 1:2 with linespoints lc 1 lw 2 pt 7 title "here, %g epochs"', name, o.epochs),
+    string.format('$%s using 1:2 with linespoints lc 1 lw 2 pt 7 title "epoch %g"', name, o.epochs),
     string.format('$%s using 1:3 with linespoints lc 2 lw 2 dt 2 pt 6 title "report"', name),
   }
-  if with_seeds then
-    plots[3] = string.format('$%s using 1:4:5 with yerrorbars lc 4 lw 2 pt 9 title "three seeds, %g epochs"', name,
-      SPREAD.epochs)
+  for i, epochs in ipairs(SPREAD.epochs) do
+    local spread, block = spread_of(panel, loss, epochs), name .. epochs
+    if spread then
+      data[#data + 1] = curves.data_block(block, spread)
+      plots[#plots + 1] = string.format(
+        '$%s using 1:2:3 with yerrorlines lc %d lw 2 pt %d title "3 seeds, epoch %d"', block, 2 + i, 7 + 2 * i,
+        epochs)
+    end
   end
-  return curves.data_block(name, points), string.format('set title "%s over %s"\nset xtics (%s)\nplot %s\n',
-    loss.title, panel.title, table.concat(ticks, ", "), table.concat(plots, ", "))
+  return table.concat(data), string.format('set title "%s over %s"\nset xtics (%s)\nplot %s\n', loss.title,
+    panel.title, table.concat(ticks, ", "), table.concat(plots, ", "))
 end
 
 local function picture_panel(panel, path)
@@ -77,7 +88,7 @@ end
 
 local data, temporary = {}, {}
 local commands = {
-  "set multiplot\nset grid\nset key below horizontal\nset offsets graph 0.1, graph 0.1, graph 0.1, graph 0.1\n",
+  "set multiplot\nset grid\nset key below horizontal samplen 2\nset offsets graph 0.1, graph 0.1, graph 0.1, graph 0.1\n",
 }
 local function add(row, column, command) commands[#commands + 1] = place(row, column) .. command end
 

@@ -6,7 +6,7 @@ local rows = dofile(here .. "rows.lua")
 local runs = dofile(here .. "runs.lua")
 local judge = dofile(here .. "judge.lua")
 local tables = dofile(here .. "tables.lua")
-local number = tables.number
+local loss, number = tables.loss, tables.number
 
 local COLUMNS = {
   "method", "D published", "G published", "D last batch", "G last batch", "D last epoch", "G last epoch", "sure",
@@ -22,7 +22,7 @@ local function line(row, title, seed, o)
   local result = runs.result(row, seed, o)
   local cells = {
     title .. (#o.seeds > 1 and ", seed " .. seed or ""), number(row.published.d_loss), number(row.published.g_loss),
-    number(result.d_loss), number(result.g_loss), number(result.d_mean), number(result.g_mean),
+    loss(result.d_loss), loss(result.g_loss), loss(result.d_mean), loss(result.g_mean),
   }
   table.move({ verdict_cells(judge.run(runs.final(row, seed, o), o)) }, 1, 6, 8, cells)
   cells[14] = tables.minutes(result.seconds)

@@ -33,6 +33,9 @@ end
 
 function tables.number(value) return value and string.format("%.3f", value) or "" end
 
+--- A measured loss: WGAN's come near 0.
+function tables.loss(value) return string.format(math.abs(value) < 0.1 and "%.4f" or "%.3f", value) end
+
 function tables.minutes(seconds) return string.format("%.1f", seconds / 60) end
 
 return tables

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static _Thread_local struct {
   bool failed, memory;
@@ -47,3 +48,9 @@ const char *mg_error(void) { return error.failed ? error.text : NULL; }
 bool mg_error_is_memory(void) { return error.memory; }
 
 void mg_clear_error(void) { error.failed = error.memory = false; }
+
+double mg_seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}

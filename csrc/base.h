@@ -36,6 +36,9 @@ typedef float real;
 /* How many pieces of a size cover so much: size / piece, rounded up. */
 static inline int64_t mg_pieces(int64_t size, int64_t piece) { return (size + piece - 1) / piece; }
 
+/* Seconds on a clock that only goes forward. */
+double mg_seconds(void);
+
 /* Set this thread's error message, printf style, unless one is already set (the first cause is
  * the one worth reading).  Always returns NULL. */
 void *mg_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,5 +1,4 @@
 /* The modules moongan.core (float) and moongan.core64 (double). */
-#include <time.h>
 
 #include "bind.h"
 #include "bind_tensor.h"
@@ -37,12 +36,7 @@ static int set_threads(lua_State *L) {
 }
 
 /* mg.clock(): seconds that only go forward, from some moment on */
-static int monotonic(lua_State *L) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  lua_pushnumber(L, (lua_Number)t.tv_sec + 1e-9 * (lua_Number)t.tv_nsec);
-  return 1;
-}
+static int monotonic(lua_State *L) { return lua_pushnumber(L, mg_seconds()), 1; }
 
 /* mg.build(): what this core was built with and runs on */
 static int build(lua_State *L) {

@@ -1,7 +1,7 @@
 #include "optim.h"
 
+#include "apart.h"
 #include "optim_constants.h"
-#include "parallel.h"
 #include "profile.h"
 #include "span.h"
 
@@ -103,10 +103,9 @@ typedef struct update {
 typedef struct step {
   mg_optim_kernel *kernel;
   update *updates;
-  bool streamed; /* parameters are written past the caches */
+  bool streamed; /* parameters are written past the caches: all threads are about to read them (apart.h) */
 } step;
 
-/* All threads are about to read all parameters, and may still have the old ones in their caches. */
 static void run_update(void *argument, int span, int64_t begin, int64_t end, int64_t block) {
   (void)block;
   const step *s = argument;
@@ -189,7 +188,7 @@ bool mg_optimizer_step(mg_optimizer *optimizer) {
     updates[n++] = plan(optimizer, p);
   }
   step s = {*(mg_optim_kernel *const *)((const char *)mg_kernel + optimizer->type->kernel), updates, false};
-  s.streamed = mg_spans_place(spans, n) > 1 && mg_threads() > 1;
+  s.streamed = mg_spans_place(spans, n) > 1 && mg_threads_apart();
   mg_spans_run(spans, n, run_update, &s);
   if (measured.began != 0) mg_profile_close(measured, optimizer->type->name, 0, step_bytes(updates, spans, n));
   mg_scratch_put(updates, capacity);

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 _Thread_local bool mg_profile_on;
 
@@ -14,23 +13,17 @@ static _Thread_local struct {
   mg_profile_place place;
 } state;
 
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 void mg_profile_start(void) {
   state.first_layer += state.report.layer_count + (state.first_layer == 0);
   state.report.operation_count = state.report.layer_count = 0;
   state.inner = 0;
   state.place = (mg_profile_place){0, false};
-  state.started = now();
+  state.started = mg_seconds();
   mg_profile_on = true;
 }
 
 const mg_profile *mg_profile_stop(void) {
-  if (mg_profile_on) state.report.seconds = now() - state.started;
+  if (mg_profile_on) state.report.seconds = mg_seconds() - state.started;
   mg_profile_on = false;
   return &state.report;
 }
@@ -66,13 +59,13 @@ static void count(mg_profile_row *row, bool backward, double seconds, double flo
 /* ---- pieces of work ------------------------------------------------------------------------ */
 
 mg_profile_mark mg_profile_open(void) {
-  mg_profile_mark mark = {now(), state.inner};
+  mg_profile_mark mark = {mg_seconds(), state.inner};
   state.inner = 0;
   return mark;
 }
 
 void mg_profile_close(mg_profile_mark mark, const char *name, double flops, double bytes) {
-  double seconds = now() - mark.began, own = seconds - state.inner;
+  double seconds = mg_seconds() - mark.began, own = seconds - state.inner;
   mg_profile *report = &state.report;
   state.inner = mark.inner + seconds;
   if (!mg_profile_on) return;

@@ -16,7 +16,7 @@ external_dependencies = {
   PNG = { header = "png.h", library = "png" },
 }
 local sources = {
-  "csrc/animation.c",
+  "csrc/animation.c", "csrc/apart.c",
   "csrc/autograd.c",
   "csrc/base.c",
   "csrc/bind_args.c",

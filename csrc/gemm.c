@@ -3,6 +3,7 @@
 #include <cblas.h>
 #include <string.h>
 
+#include "apart.h"
 #include "kernel.h"
 #include "parallel.h"
 #include "storage.h"
@@ -84,6 +85,7 @@ typedef struct panel_job {
   int64_t share;     /* panels of a part */
   int64_t rows;      /* of a task */
   int64_t blocks;    /* of rows */
+  bool stream;       /* the result goes past the caches: all threads are about to read it (apart.h) */
   int64_t pack_size; /* numbers of one thread's scratch */
   real *scratch;
 } panel_job;
@@ -101,8 +103,8 @@ static void narrow_panel(int64_t m, int64_t columns, int64_t width, int64_t k, c
   real rows[8 * PANEL_VECTORS * 16];
   for (int64_t i = 0; i < m; i += 8) {
     int64_t count = MG_MIN(8, m - i);
-    mg_kernel->gemm_panel(count, width, k, a + i * row_a, row_a, step_a, panel, width, NULL, 0, NULL, false, rows,
-                          width, NULL);
+    mg_kernel->gemm_panel(count, width, k, a + i * row_a, row_a, step_a, panel, width, NULL, 0, NULL, false, false,
+                          rows, width, NULL);
     for (int64_t r = 0; r < count; r++)
       for (int64_t j = 0; j < columns; j++) {
         real *to = c + (i + r) * ldc + j;
@@ -141,10 +143,11 @@ static void panel_task(void *argument, int64_t index) {
       narrow_panel(m, columns, width, p->k, a, row_a, step_a, pack, bias, p->add, c, p->ldc);
     else
       mg_kernel->gemm_panel(m, width, p->k, a, row_a, step_a, pack, width, p->k == p->ldb ? ahead : NULL,
-                            PANEL_VECTORS * lanes, bias, p->add, c, p->ldc, NULL);
+                            PANEL_VECTORS * lanes, bias, p->add, job->stream, c, p->ldc, NULL);
     return;
   }
-  mg_kernel->gemm_panel(m, width, p->k, a, row_a, step_a, b, p->ldb, ahead, p->ldb, bias, p->add, c, p->ldc, pack);
+  mg_kernel->gemm_panel(m, width, p->k, a, row_a, step_a, b, p->ldb, ahead, p->ldb, bias, p->add, job->stream, c,
+                        p->ldc, pack);
 }
 
 static bool by_panels(const mg_product *p) {
@@ -154,6 +157,7 @@ static bool by_panels(const mg_product *p) {
   job.share = mg_pieces(mg_pieces(job.vectors, job.parts), PANEL_VECTORS);
   job.blocks = by_rows ? mg_pieces(p->m, threads * ROW_BLOCK) * threads : mg_pieces(p->m, ROW_BLOCK);
   job.rows = mg_pieces(mg_pieces(p->m, job.blocks), 8) * 8;
+  job.stream = !p->add && !p->trans_a && p->m * p->n >= MG_GRAIN && mg_threads_apart();
   job.pack_size = p->k * PANEL_VECTORS * lanes;
   size_t capacity;
   job.scratch = mg_scratch_get((size_t)(threads * job.pack_size) * sizeof(real), &capacity);
@@ -227,7 +231,7 @@ void mg_gemm_packed(int64_t m, const real *a, int64_t lda, const mg_packed *b, c
     if (columns < width)
       narrow_panel(m, columns, width, b->k, a, lda, 1, panel, start, add, c + j, ldc);
     else
-      mg_kernel->gemm_panel(m, width, b->k, a, lda, 1, panel, width, NULL, 0, start, add, c + j, ldc, NULL);
+      mg_kernel->gemm_panel(m, width, b->k, a, lda, 1, panel, width, NULL, 0, start, add, false, c + j, ldc, NULL);
   }
 }
 
@@ -251,6 +255,6 @@ void mg_gemm_transposed(int64_t m, int64_t n, int64_t k, const real *a, int64_t 
   int64_t width = mg_kernel->gemm_width(), whole = width ? n / width * width : 0;
   for (int64_t j = 0; j < whole; j += PANEL_VECTORS * width)
     mg_kernel->gemm_panel(m, MG_MIN(PANEL_VECTORS * width, whole - j), k, a, 1, lda, b + j, ldb, NULL, 0, NULL, add,
-                          c + j, ldc, scratch);
+                          false, c + j, ldc, scratch);
   if (whole < n) blas(true, false, m, n - whole, k, a, lda, b + whole, ldb, add ? 1 : 0, c + whole, ldc);
 }

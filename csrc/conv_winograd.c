@@ -100,25 +100,25 @@ typedef struct filter_job {
   int64_t parts; /* of the source along one side, whose pixels are interleaved */
   const real *source, *weight, *bias;
   real *result;
-  bool backward;           /* the kernel is read from its end, its inputs and outputs change places, */
-  int64_t tap_y, tap_x;    /* and these are its first taps */
-  int64_t k, columns;      /* summed channels of all parts; channels of the result */
-  int64_t first, count;    /* tiles of this chunk */
-  int64_t row, rows;       /* numbers between tiles' rows of data; tiles of a task */
-  int64_t panel, depth;    /* columns and summed channels whose weights are transformed at a time */
-  real *data, *products;   /* (points, count, row), (points, count, columns) */
-  real *scratch, *outside; /* of a thread: transformed weights; where pixels outside of the image go */
-  int64_t scratch_size;
+  bool backward;         /* the kernel is read from its end, its inputs and outputs change places, */
+  int64_t tap_y, tap_x;  /* and these are its first taps */
+  int64_t k, columns;    /* summed channels of all parts; channels of the result */
+  int64_t chunk, groups; /* tiles of a task; parts of the columns, where there are fewer chunks than threads */
+  int64_t row;           /* numbers between tiles' rows of data */
+  int64_t panel, depth;  /* columns and summed channels whose weights are transformed at a time */
+  int64_t scratch_size;  /* of a thread: always the same part of memory, whatever is filtered, so that
+                            lines of cache stay where they are */
+  real *scratch;
   const real *zeros;
 } filter_job;
 
-static void data_task(void *argument, int64_t index) {
-  const filter_job *job = argument;
-  int64_t end = MG_MIN((index + 1) * TRANSFORM_TILES, job->count);
-  for (int64_t t = index * TRANSFORM_TILES; t < end; t++)
-    transform_data(job->f, &job->from, job->parts, &job->grid, job->first + t, job->source, job->zeros,
-                   job->data + t * job->row, job->count * job->row);
-}
+/* What a thread works on. */
+typedef struct slab {
+  int64_t first, count;    /* tiles */
+  int64_t column, columns; /* of the result */
+  real *data, *products;   /* (points, count, row), (points, count, columns) */
+  real *weights, *outside; /* transformed weights; where pixels outside of the image go */
+} slab;
 
 /* The taps' weights of summed channels k .. k + count - 1 and one panel's columns. */
 static void transform_weights(const filter_job *job, int64_t k, int64_t count, int64_t column, int64_t width,
@@ -145,77 +145,79 @@ static void transform_weights(const filter_job *job, int64_t k, int64_t count, i
   }
 }
 
-static void product_task(void *argument, int64_t index) {
-  const filter_job *job = argument;
-  /* A thread goes on with the tiles whose data it made, and makes their results. */
-  int64_t panels = mg_pieces(job->columns, job->panel), column = index % panels * job->panel;
-  int64_t width = MG_MIN(job->panel, job->columns - column);
-  int64_t row = index / panels * job->rows, rows = MG_MIN(job->rows, job->count - row);
-  real *weights = job->scratch + mg_worker() * job->scratch_size;
-  for (int64_t k = 0; k < job->k; k += job->depth) {
-    int64_t depth = MG_MIN(job->depth, job->k - k);
-    transform_weights(job, k, depth, column, width, weights);
-    for (int64_t p = 0; p < job->f->points * job->f->points; p++)
-      mg_gemm_packed(rows, job->data + (p * job->count + row) * job->row + k, job->row,
-                     &(mg_packed){width, depth, weights + p * job->depth * width}, NULL, k > 0,
-                     job->products + (p * job->count + row) * job->columns + column, job->columns);
+static void multiply(const filter_job *job, const slab *slab) {
+  for (int64_t column = 0; column < slab->columns; column += job->panel) {
+    int64_t width = MG_MIN(job->panel, slab->columns - column);
+    for (int64_t k = 0; k < job->k; k += job->depth) {
+      int64_t depth = MG_MIN(job->depth, job->k - k);
+      transform_weights(job, k, depth, slab->column + column, width, slab->weights);
+      for (int64_t p = 0; p < job->f->points * job->f->points; p++)
+        mg_gemm_packed(slab->count, slab->data + p * slab->count * job->row + k, job->row,
+                       &(mg_packed){width, depth, slab->weights + p * job->depth * width}, NULL, k > 0,
+                       slab->products + p * slab->count * slab->columns + column, slab->columns);
+    }
   }
 }
 
-static void result_task(void *argument, int64_t index) {
-  const filter_job *job = argument;
+/* The pixels of one tile, number `tile` of the slab. */
+static void place_result(const filter_job *job, const slab *slab, int64_t tile) {
   const mg_winograd *f = job->f;
-  int64_t end = MG_MIN((index + 1) * TRANSFORM_TILES, job->count), pixels = f->outputs * f->outputs;
-  int64_t offset[MG_WINOGRAD_POINTS];
+  int64_t offset[MG_WINOGRAD_POINTS], pixels = f->outputs * f->outputs;
   const real *in[MG_WINOGRAD_POINTS];
   real *to[MG_WINOGRAD_POINTS];
-  for (int64_t t = index * TRANSFORM_TILES; t < end; t++) {
-    square(&job->to, &job->grid, f->outputs, f->outputs, job->first + t, offset);
-    for (int64_t p = 0; p < f->points * f->points; p++) in[p] = job->products + (p * job->count + t) * job->columns;
-    for (int64_t i = 0; i < pixels; i++)
-      to[i] = offset[i] < 0 ? job->outside + mg_worker() * job->columns : job->result + offset[i];
-    f->result(job->columns, in, to);
-    for (int64_t i = 0; job->bias && i < pixels; i++)
-      if (offset[i] >= 0) mg_kernel->accumulate(job->columns, job->bias, to[i]);
-  }
+  square(&job->to, &job->grid, f->outputs, f->outputs, slab->first + tile, offset);
+  for (int64_t p = 0; p < f->points * f->points; p++) in[p] = slab->products + (p * slab->count + tile) * slab->columns;
+  for (int64_t i = 0; i < pixels; i++) to[i] = offset[i] < 0 ? slab->outside : job->result + offset[i] + slab->column;
+  f->result(slab->columns, in, to);
+  for (int64_t i = 0; job->bias && i < pixels; i++)
+    if (offset[i] >= 0) mg_kernel->accumulate(slab->columns, job->bias + slab->column, to[i]);
 }
 
-/* The chunk's size: few enough tiles for the cache, enough of them to be worth the weights. */
-static int64_t chunk_of(const mg_winograd *f, int64_t tiles, int64_t k, int64_t columns) {
-  int64_t fits = CHUNK_SIZE / (f->points * f->points * (k + columns)) / ROW_BLOCK * ROW_BLOCK;
-  return MG_MIN(MG_MAX(fits, CHUNK_MIN), tiles);
+/* Some tiles' part of the columns. */
+static void chunk_task(void *argument, int64_t index) {
+  const filter_job *job = argument;
+  int64_t points = job->f->points * job->f->points, group = index % job->groups;
+  int64_t panels = mg_pieces(job->columns, job->panel);
+  slab slab = {.first = index / job->groups * job->chunk, .column = panels * group / job->groups * job->panel};
+  slab.count = MG_MIN(job->chunk, job->grid.tiles - slab.first);
+  slab.columns = MG_MIN(panels * (group + 1) / job->groups * job->panel, job->columns) - slab.column;
+  slab.data = job->scratch + mg_worker() * job->scratch_size;
+  slab.products = slab.data + points * job->chunk * job->row;
+  slab.outside = slab.products + points * job->chunk * job->columns;
+  slab.weights = slab.outside + job->columns;
+  for (int64_t t = 0; t < slab.count; t++)
+    transform_data(job->f, &job->from, job->parts, &job->grid, slab.first + t, job->source, job->zeros,
+                   slab.data + t * job->row, slab.count * job->row);
+  multiply(job, &slab);
+  for (int64_t t = 0; t < slab.count; t++) place_result(job, &slab, t);
+}
+
+/* The tiles whose transforms, of so many numbers a tile, are held at once: few enough for the cache, enough of
+ * them to be worth the weights. */
+static int64_t chunk_of(int64_t tile, int64_t tiles) {
+  return MG_MIN(MG_MAX(CHUNK_SIZE / tile / ROW_BLOCK * ROW_BLOCK, CHUNK_MIN), tiles);
 }
 
 static bool filter(filter_job *job) {
   const mg_winograd *f = job->f;
   int64_t points = f->points * f->points, taps = f->taps * f->taps, threads = mg_threads();
-  int64_t chunk = chunk_of(f, job->grid.tiles, job->k, job->columns);
   job->row = job->k + PAD;
   job->panel = mg_gemm_columns(job->columns);
   job->depth = MG_MIN(WEIGHT_SIZE / points / 16 * 16, job->k);
-  job->scratch_size = (points + (job->backward ? taps : 0)) * job->depth * job->panel;
-  int64_t data = points * chunk * job->row, products = points * chunk * job->columns;
+  /* As many tasks for each thread, of as many tiles; but of no fewer than are worth the transform of weights. */
+  int64_t most = MG_MAX(chunk_of(points * (job->k + job->columns), job->grid.tiles) / threads, ROW_BLOCK);
+  int64_t tasks = mg_pieces(job->grid.tiles, most * threads) * threads;
+  job->chunk = MG_MIN(MG_MAX(mg_pieces(mg_pieces(job->grid.tiles, tasks), 8) * 8, ROW_BLOCK), job->grid.tiles);
+  job->scratch_size = points * job->chunk * (job->row + job->columns) + job->columns +
+                      (points + (job->backward ? taps : 0)) * job->depth * job->panel;
   size_t capacity;
-  real *memory = mg_scratch_get(
-      (size_t)(data + products + threads * (job->scratch_size + job->columns) + job->from.channels) * sizeof(real),
-      &capacity);
+  real *memory = mg_scratch_get((size_t)(threads * job->scratch_size + job->from.channels) * sizeof(real), &capacity);
   if (!memory) return false;
-  real *zeros = memory + data + products + threads * (job->scratch_size + job->columns);
-  memset(zeros, 0, (size_t)job->from.channels * sizeof(real));
-  job->data = memory;
-  job->products = memory + data;
-  job->scratch = job->products + products;
-  job->outside = job->scratch + threads * job->scratch_size;
-  job->zeros = zeros;
-  int64_t panels = mg_pieces(job->columns, job->panel);
-  for (job->first = 0; job->first < job->grid.tiles; job->first += chunk) {
-    job->count = MG_MIN(chunk, job->grid.tiles - job->first);
-    /* Some eight tasks, of no fewer tiles than are worth the transform of weights. */
-    job->rows = MG_MAX(mg_pieces(mg_pieces(job->count * panels, 8), ROW_BLOCK) * ROW_BLOCK, ROW_BLOCK);
-    mg_parallel(mg_pieces(job->count, TRANSFORM_TILES), data_task, job);
-    mg_parallel(mg_pieces(job->count, job->rows) * panels, product_task, job);
-    mg_parallel(mg_pieces(job->count, TRANSFORM_TILES), result_task, job);
-  }
+  job->scratch = memory;
+  job->zeros = memset(memory + threads * job->scratch_size, 0, (size_t)job->from.channels * sizeof(real));
+  int64_t chunks = mg_pieces(job->grid.tiles, job->chunk);
+  job->groups = MG_MIN(mg_pieces(threads, chunks), mg_pieces(job->columns, job->panel));
+  mg_parallel(chunks * job->groups, chunk_task, job);
   mg_scratch_put(memory, capacity);
   return true;
 }
@@ -280,7 +282,8 @@ typedef struct weight_job {
   plane x_plane, y_plane;
   const real *x, *y;
   real *weight;
-  int64_t first, count, row; /* as in filter_job */
+  int64_t first, count; /* tiles of this chunk */
+  int64_t row;          /* as in filter_job */
   int64_t panel, scratch_size;
   real *data, *results, *scratch; /* (points, count, row), (points, count, o) */
   const real *zeros;
@@ -340,7 +343,7 @@ bool mg_winograd_weight(const mg_conv *v, const mg_winograd *f, const real *x, c
                     .weight = weight,
                     .row = s * s * v->c + PAD,
                     .panel = mg_gemm_columns(v->o)};
-  int64_t chunk = chunk_of(f, job.grid.tiles, s * s * v->c, v->o);
+  int64_t chunk = chunk_of(points * (s * s * v->c + v->o), job.grid.tiles);
   job.scratch_size = points * CHANNEL_BLOCK * job.panel + 9 * job.panel + mg_gemm_scratch(chunk);
   int64_t data = points * chunk * job.row, results = points * chunk * v->o, zeros = MG_MAX(v->c, v->o);
   size_t capacity;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "apart.h"
 #include "gemm.h"
 #include "kernel.h"
 #include "parallel.h"
@@ -45,24 +46,25 @@ static void square(const plane *p, const grid *g, int64_t outputs, int64_t side,
 
 /* Transform one tile of an image with `transform`, squares of `side` to squares of all points. */
 static void transform_tile(const mg_winograd *f, mg_transform *transform, const plane *p, const grid *g, int64_t side,
-                           int64_t tile, const real *image, const real *zeros, real *out, int64_t point_stride) {
+                           int64_t tile, const real *image, const real *zeros, bool stream, real *out,
+                           int64_t point_stride) {
   int64_t offset[MG_WINOGRAD_POINTS];
   const real *in[MG_WINOGRAD_POINTS];
   real *to[MG_WINOGRAD_POINTS];
   square(p, g, f->outputs, side, tile, offset);
   for (int64_t i = 0; i < side * side; i++) in[i] = offset[i] < 0 ? zeros : image + offset[i];
   for (int64_t i = 0; i < f->points * f->points; i++) to[i] = out + i * point_stride;
-  transform(p->channels, in, to);
+  transform(p->channels, in, stream, to);
 }
 
 /* The same for the data of each of parts x parts interleaved images, one behind the other. */
 static void transform_data(const mg_winograd *f, const plane *p, int64_t parts, const grid *g, int64_t tile,
-                           const real *image, const real *zeros, real *out, int64_t point_stride) {
+                           const real *image, const real *zeros, bool stream, real *out, int64_t point_stride) {
   for (int64_t part = 0; part < parts * parts; part++) {
     plane from = *p;
     from.y += part / parts;
     from.x += part % parts;
-    transform_tile(f, f->data, &from, g, f->points, tile, image, zeros, out + part * p->channels, point_stride);
+    transform_tile(f, f->data, &from, g, f->points, tile, image, zeros, stream, out + part * p->channels, point_stride);
   }
 }
 
@@ -141,7 +143,7 @@ static void transform_weights(const filter_job *job, int64_t k, int64_t count, i
                               : job->weight + ((y * v->kw + x) * v->c + c) * v->o + column;
     }
     for (int64_t p = 0; p < points; p++) to[p] = out + (p * job->depth + l) * width;
-    job->f->weight(width, in, to);
+    job->f->weight(width, in, false, to);
   }
 }
 
@@ -168,7 +170,7 @@ static void place_result(const filter_job *job, const slab *slab, int64_t tile) 
   square(&job->to, &job->grid, f->outputs, f->outputs, slab->first + tile, offset);
   for (int64_t p = 0; p < f->points * f->points; p++) in[p] = slab->products + (p * slab->count + tile) * slab->columns;
   for (int64_t i = 0; i < pixels; i++) to[i] = offset[i] < 0 ? slab->outside : job->result + offset[i] + slab->column;
-  f->result(slab->columns, in, to);
+  f->result(slab->columns, in, false, to);
   for (int64_t i = 0; job->bias && i < pixels; i++)
     if (offset[i] >= 0) mg_kernel->accumulate(slab->columns, job->bias + slab->column, to[i]);
 }
@@ -186,7 +188,7 @@ static void chunk_task(void *argument, int64_t index) {
   slab.outside = slab.products + points * job->chunk * job->columns;
   slab.weights = slab.outside + job->columns;
   for (int64_t t = 0; t < slab.count; t++)
-    transform_data(job->f, &job->from, job->parts, &job->grid, slab.first + t, job->source, job->zeros,
+    transform_data(job->f, &job->from, job->parts, &job->grid, slab.first + t, job->source, job->zeros, false,
                    slab.data + t * job->row, slab.count * job->row);
   multiply(job, &slab);
   for (int64_t t = 0; t < slab.count; t++) place_result(job, &slab, t);
@@ -284,6 +286,7 @@ typedef struct weight_job {
   real *weight;
   int64_t first, count; /* tiles of this chunk */
   int64_t row;          /* as in filter_job */
+  bool stream;          /* transforms go past the caches: all threads are about to read them (apart.h) */
   int64_t panel, scratch_size;
   real *data, *results, *scratch; /* (points, count, row), (points, count, o) */
   const real *zeros;
@@ -294,10 +297,10 @@ static void both_task(void *argument, int64_t index) {
   const mg_winograd *f = job->f;
   int64_t end = MG_MIN((index + 1) * TRANSFORM_TILES, job->count);
   for (int64_t t = index * TRANSFORM_TILES; t < end; t++) {
-    transform_data(f, &job->x_plane, job->x_plane.step, &job->grid, job->first + t, job->x, job->zeros,
+    transform_data(f, &job->x_plane, job->x_plane.step, &job->grid, job->first + t, job->x, job->zeros, job->stream,
                    job->data + t * job->row, job->count * job->row);
     transform_tile(f, f->result_adjoint, &job->y_plane, &job->grid, f->outputs, job->first + t, job->y, job->zeros,
-                   job->results + t * job->y_plane.channels, job->count * job->y_plane.channels);
+                   job->stream, job->results + t * job->y_plane.channels, job->count * job->y_plane.channels);
   }
 }
 
@@ -325,7 +328,7 @@ static void weight_task(void *argument, int64_t index) {
       out[tap] = job->weight + ((ky * v->kw + kx) * v->c + channel + c) * v->o + column;
       to[tap] = job->first ? gradient + tap * width : out[tap];
     }
-    f->weight_adjoint(width, in, to);
+    f->weight_adjoint(width, in, false, to);
     for (int64_t tap = 0; job->first && tap < f->taps * f->taps; tap++) mg_kernel->accumulate(width, to[tap], out[tap]);
   }
 }
@@ -342,6 +345,7 @@ bool mg_winograd_weight(const mg_conv *v, const mg_winograd *f, const real *x, c
                     .y = y,
                     .weight = weight,
                     .row = s * s * v->c + PAD,
+                    .stream = mg_threads_apart(),
                     .panel = mg_gemm_columns(v->o)};
   int64_t chunk = chunk_of(points * (s * s * v->c + v->o), job.grid.tiles);
   job.scratch_size = points * CHANNEL_BLOCK * job.panel + 9 * job.panel + mg_gemm_scratch(chunk);

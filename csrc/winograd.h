@@ -17,8 +17,9 @@
 #define MG_WINOGRAD_CHANNELS 16 /* the transforms take multiples of this */
 
 /* A transform of squares, for each of so many channels: in and out point to the squares' elements,
- * row by row, each of them `channels` numbers. */
-typedef void mg_transform(int64_t channels, const real *const *in, real *const *out);
+ * row by row, each of them `channels` numbers.  With `stream` the results, which are aligned to whole vectors
+ * then, go past the caches (kernel.def). */
+typedef void mg_transform(int64_t channels, const real *const *in, bool stream, real *const *out);
 
 typedef struct mg_winograd {
   int64_t outputs, taps, points; /* m, r and n, along one side */

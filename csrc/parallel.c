@@ -71,7 +71,8 @@ static int64_t finish_run(int thread) {
   return tasks;
 }
 
-/* One's own run first, then the others'. */
+/* One's own run first, then the others'.  The addition, a locked instruction, also waits for what the tasks have
+ * written past the caches. */
 static void run_tasks(void) {
   int64_t tasks = 0;
   for (int i = 0; i <= pool.workers; i++) tasks += finish_run((own_index + i) % (pool.workers + 1));

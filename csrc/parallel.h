@@ -11,8 +11,8 @@
 #include "base.h"
 
 /* Run task(argument, 0) ... task(argument, count - 1), in any order, on the pool's threads and
- * the caller's, each of which begins with an equal run of them; returns when all are done.  Tasks must not call mg_parallel, allocate tensors or
- * set errors. */
+ * the caller's, each of which begins with an equal run of them; returns when all are done.  Tasks
+ * must not call mg_parallel, allocate tensors or set errors. */
 typedef void mg_task(void *argument, int64_t index);
 void mg_parallel(int64_t count, mg_task *task, void *argument);
 

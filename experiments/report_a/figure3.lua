@@ -88,7 +88,8 @@ end
 
 local data, temporary = {}, {}
 local commands = {
-  "set multiplot\nset grid\nset key below horizontal samplen 2\nset offsets graph 0.1, graph 0.1, graph 0.1, graph 0.1\n",
+  "set multiplot\nset grid\nset key below horizontal samplen 2\n"
+    .. "set offsets graph 0.1, graph 0.1, graph 0.1, graph 0.1\n",
 }
 local function add(row, column, command) commands[#commands + 1] = place(row, column) .. command end
 

@@ -33,6 +33,7 @@ static double write_time(probe *p) {
   return (mg_seconds() - began) / LINES;
 }
 
+/* Whether they are; `otherwise` where no other thread came in time. */
 static bool measure(bool otherwise) {
   _Alignas(LINE) volatile char lines[LINE * LINES] = {0};
   probe p = {.lines = lines};
@@ -47,14 +48,12 @@ static bool measure(bool otherwise) {
 
 bool mg_threads_apart(void) {
   static _Thread_local bool apart;
-  static _Thread_local double measured;
+  static _Thread_local double until; /* when to ask again */
   if (mg_threads() == 1) return false;
-  const char *said = getenv("MOONGAN_APART");
-  if (said && (said[0] == '0' || said[0] == '1')) return said[0] == '1';
   double now = mg_seconds();
-  if (measured == 0 || now - measured >= LASTS) {
-    apart = measure(apart);
-    measured = now;
-  }
+  if (now < until) return apart;
+  const char *said = getenv("MOONGAN_APART");
+  apart = said && (said[0] == '0' || said[0] == '1') ? said[0] == '1' : measure(apart);
+  until = now + LASTS;
   return apart;
 }

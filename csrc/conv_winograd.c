@@ -14,8 +14,8 @@
 
 #define CHUNK_SIZE (2 << 20) /* numbers that a chunk's transforms may take, if it has ... */
 #define CHUNK_MIN 256        /* ... at least so many tiles */
-#define ROW_BLOCK 64         /* tiles of a product's task, a multiple */
-#define TRANSFORM_TILES 8    /* tiles of a transform's task */
+#define ROW_BLOCK 64         /* tiles that are worth the transform of weights */
+#define TRANSFORM_TILES 8    /* tiles of a transform's task, for a gradient */
 #define WEIGHT_SIZE 1600     /* rows of transformed weights, of all points, held at once */
 #define CHANNEL_BLOCK 64     /* rows of a weight gradient's task */
 #define PAD 16               /* so that rows are not a power of two apart, and meet in cache */

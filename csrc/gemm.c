@@ -3,7 +3,7 @@
 #include <cblas.h>
 #include <string.h>
 
-#include "apart.h"
+#include "gemm_cut.h"
 #include "kernel.h"
 #include "parallel.h"
 #include "storage.h"
@@ -70,32 +70,19 @@ static void by_blas(const mg_product *p) {
 /* ---- through the kernels for few rows ---------------------------------------------------------- */
 
 #define PANEL_VECTORS 3
-#define FEW_ROWS 384  /* more of them are worth a BLAS's packing */
-#define TURN_ROWS 32  /* so many are worth the transposition of b */
-#define ROW_BLOCK 256 /* rows of a task where there are many (a is transposed) */
-#define LEAST_ROWS 32 /* of a thread, where rows are dealt out */
-#define DOT_BLOCK 48  /* columns of a task */
+#define FEW_ROWS 384    /* more of them are worth a BLAS's packing */
+#define TURN_ROWS 32    /* so many are worth the transposition of b */
+#define PACK_ROWS 128   /* more of them are worth packing b's panel */
+#define PACK_DEPTH 1024 /* more rows of b in a panel get in each other's way in the cache where they stand */
+#define DOT_BLOCK 48    /* columns of a task */
 
-/* Each thread has a part of the result's columns; or, of a gradient of weights (a is transposed), of its rows,
- * as the optimizer's threads have. */
 typedef struct panel_job {
   const mg_product *p;
-  int64_t vectors;   /* of the result's columns */
-  int64_t parts;     /* of the columns: one for each thread, or one */
-  int64_t share;     /* panels of a part */
-  int64_t rows;      /* of a task */
-  int64_t blocks;    /* of rows */
-  bool stream;       /* the result goes past the caches: all threads are about to read it (apart.h) */
+  mg_cut cut; /* in vectors */
+  bool stream;
   int64_t pack_size; /* numbers of one thread's scratch */
   real *scratch;
 } panel_job;
-
-/* Where panel number `index` of a part begins, in vectors: panels of a part differ by a vector at most. */
-static int64_t panel_start(const panel_job *job, int64_t part, int64_t index) {
-  int64_t first = job->vectors * part / job->parts, count = job->vectors * (part + 1) / job->parts - first;
-  int64_t panels = MG_MAX(mg_pieces(count, PANEL_VECTORS), 1);
-  return first + MG_MIN(index * (count / panels) + MG_MIN(index, count % panels), count);
-}
 
 /* m rows by way of a buffer, where a panel is wider than what is left of c. */
 static void narrow_panel(int64_t m, int64_t columns, int64_t width, int64_t k, const real *a, int64_t row_a,
@@ -127,11 +114,10 @@ static void pack_panel(bool transposed, int64_t count, int64_t columns, int64_t 
 static void panel_task(void *argument, int64_t index) {
   const panel_job *job = argument;
   const mg_product *p = job->p;
-  int64_t lanes = mg_kernel->gemm_width(), i = index / job->share % job->blocks * job->rows;
-  int64_t part = index / (job->share * job->blocks), panel = index % job->share;
-  int64_t j = panel_start(job, part, panel) * lanes, width = panel_start(job, part, panel + 1) * lanes - j;
-  if (width == 0 || i >= p->m) return;
-  int64_t row_a = p->trans_a ? 1 : p->lda, step_a = p->trans_a ? p->lda : 1, m = MG_MIN(job->rows, p->m - i);
+  mg_cut_task t;
+  if (!mg_cut_find(&job->cut, index, &t)) return;
+  int64_t lanes = mg_kernel->gemm_width(), i = t.row, m = t.rows, j = t.column, width = t.columns;
+  int64_t row_a = p->trans_a ? 1 : p->lda, step_a = p->trans_a ? p->lda : 1;
   const real *a = p->a + i * row_a, *b = p->b + (p->trans_b ? j * p->ldb : j), *bias = p->bias ? p->bias + j : NULL;
   real *c = p->c + i * p->ldc + j, *pack = job->scratch + mg_worker() * job->pack_size;
   int64_t columns = MG_MIN(width, p->n - j);
@@ -146,23 +132,19 @@ static void panel_task(void *argument, int64_t index) {
                             PANEL_VECTORS * lanes, bias, p->add, job->stream, c, p->ldc, NULL);
     return;
   }
+  bool packs = m > PACK_ROWS || p->k > PACK_DEPTH;
   mg_kernel->gemm_panel(m, width, p->k, a, row_a, step_a, b, p->ldb, ahead, p->ldb, bias, p->add, job->stream, c,
-                        p->ldc, pack);
+                        p->ldc, packs ? pack : NULL);
 }
 
 static bool by_panels(const mg_product *p) {
-  int64_t lanes = mg_kernel->gemm_width(), threads = mg_threads();
-  bool by_rows = p->trans_a && p->m >= threads * LEAST_ROWS;
-  panel_job job = {.p = p, .vectors = mg_pieces(p->n, lanes), .parts = by_rows ? 1 : threads};
-  job.share = mg_pieces(mg_pieces(job.vectors, job.parts), PANEL_VECTORS);
-  job.blocks = by_rows ? mg_pieces(p->m, threads * ROW_BLOCK) * threads : mg_pieces(p->m, ROW_BLOCK);
-  job.rows = mg_pieces(mg_pieces(p->m, job.blocks), 8) * 8;
-  job.stream = !p->add && !p->trans_a && p->m * p->n >= MG_GRAIN && mg_threads_apart();
+  int64_t lanes = mg_kernel->gemm_width();
+  panel_job job = {.p = p, .cut = mg_cut_product(p, lanes, PANEL_VECTORS), .stream = mg_cut_streams(p)};
   job.pack_size = p->k * PANEL_VECTORS * lanes;
   size_t capacity;
-  job.scratch = mg_scratch_get((size_t)(threads * job.pack_size) * sizeof(real), &capacity);
+  job.scratch = mg_scratch_get((size_t)(mg_threads() * job.pack_size) * sizeof(real), &capacity);
   if (!job.scratch) return false;
-  mg_parallel(job.parts * job.blocks * job.share, panel_task, &job);
+  mg_parallel(mg_cut_count(&job.cut), panel_task, &job);
   mg_scratch_put(job.scratch, capacity);
   return true;
 }

@@ -67,6 +67,7 @@ local sources = {
   "csrc/file_lock.c",
   "csrc/folder.c",
   "csrc/gemm.c",
+  "csrc/gemm_cut.c",
   "csrc/idx.c",
   "csrc/image.c",
   "csrc/image_file.c",

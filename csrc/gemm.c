@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gemm_cut.h"
+#include "gemm_sparse.h"
 #include "kernel.h"
 #include "parallel.h"
 #include "storage.h"
@@ -149,6 +150,12 @@ static bool by_panels(const mg_product *p) {
   return true;
 }
 
+static bool by_kernels(const mg_product *p) {
+  bool finite = false;
+  if (mg_gemm_is_sparse(p) && !mg_gemm_sparse(p, &finite)) return false;
+  return finite || by_panels(p);
+}
+
 static void dot_task(void *argument, int64_t index) {
   const mg_product *p = argument;
   int64_t j = index * DOT_BLOCK, n = p->n - j;
@@ -163,7 +170,7 @@ bool mg_gemm(const mg_product *p) {
   bool worth_it = width && p->k > 0 && (double)p->m * (double)p->n * (double)p->k > 30e3;
   if (worth_it && (!p->trans_b || (!p->trans_a && p->m >= TURN_ROWS)) && p->n >= width &&
       (p->trans_a ? p->k : p->m) <= FEW_ROWS)
-    return by_panels(p);
+    return by_kernels(p);
   if (worth_it && p->trans_b && !p->trans_a && !p->bias && p->m >= 4 && p->m <= FEW_ROWS && p->n >= DOT_BLOCK &&
       p->k >= 4 * width) {
     mg_parallel(p->n / DOT_BLOCK, dot_task, (void *)p);

@@ -187,7 +187,8 @@ static void input_task(void *argument, int64_t index) {
         begin[l] = (n + l) * job->units + u;
         end[l] = begin[l] + (finite ? job->used[(n + l) * job->blocks + b] : block);
       }
-      mg_kernel->weighted_rows(lists, begin, end, row, g, rows, b > 0, sums + n * MG_ROW);
+      mg_kernel->weighted_rows(lists, begin, end, row, g, rows, MG_ROW, b > 0 ? sums + n * MG_ROW : NULL, NULL, false,
+                               sums + n * MG_ROW, MG_ROW);
     }
   }
   for (int64_t n = 0; n < job->n; n++)
@@ -289,7 +290,7 @@ static void weigh_block(const weight_job *job, int64_t strip, int64_t first, rea
       begin[u] = (first + u) * job->n + start[0];
       end[u] = (first + u) * job->n + start[1];
     }
-    mg_kernel->weighted_rows(units, begin, end, job->sample, job->scale, rows, false, sums);
+    mg_kernel->weighted_rows(units, begin, end, job->sample, job->scale, rows, MG_ROW, NULL, NULL, false, sums, MG_ROW);
     mg_kernel->transpose(units, MG_MIN(MG_ROW, job->in - strip * MG_ROW), sums, MG_ROW,
                          job->out + strip * MG_ROW * columns + p * job->units + first, columns);
   }

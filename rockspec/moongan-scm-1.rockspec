@@ -68,6 +68,7 @@ local sources = {
   "csrc/folder.c",
   "csrc/gemm.c",
   "csrc/gemm_cut.c",
+  "csrc/gemm_sparse.c",
   "csrc/idx.c",
   "csrc/image.c",
   "csrc/image_file.c",

@@ -1,0 +1,81 @@
+-- Products whose left side is to a good part zeros go another way, which must not show in the result.
+
+local helper = require "spec.helper"
+local mg = require "moongan"
+
+-- A matrix of which about so much is not 0.
+local function sparse(density, rows, columns) return mg.randn(rows, columns) * mg.rand(rows, columns):lt(density) end
+
+-- The same product with one column more: only dense products have a number of columns that no vector divides.
+local function dense(a, b, transpose_a, transpose_b)
+  local columns = transpose_b and 1 or 2
+  local n = b:size(columns)
+  local one = transpose_b and mg.zeros(1, b:size(2)) or mg.zeros(b:size(1), 1)
+  return mg.matmul(a, mg.cat({ b, one }, columns), transpose_a, transpose_b):narrow(2, 1, n)
+end
+
+-- To the bit where the core multiplies itself; a BLAS may add up the two in different orders.
+local own = mg.build().simd == "avx512" and mg.precision == 32
+
+local function same(expected, actual)
+  helper.near(expected, actual)
+  if own then helper.same_bits(expected, actual) end
+end
+
+-- m, k, n, density of the left side
+local cases = {
+  { 64, 300, 784, 0.5 }, { 37, 301, 400, 0.3 }, { 41, 1200, 384, 0.6 }, { 130, 113, 416, 0.05 }, { 300, 64, 400, 0.4 },
+  { 270, 99, 400, 0.5 }, { 64, 200, 400, 0 },
+}
+
+describe("a product whose left side is sparse", function()
+  before_each(function() mg.manual_seed(11) end)
+  after_each(function() mg.set_threads(2) end)
+
+  for _, case in ipairs(cases) do
+    local m, k, n, density = table.unpack(case)
+    it(string.format("is the dense one: %d x %d by %d, %g", m, k, n, density), function()
+      local a, b, bias = sparse(density, m, k), mg.randn(k, n), mg.randn(n)
+      local expected, turned, b_turned = dense(a, b), a:t():clone(), b:t():clone()
+      for _, threads in ipairs{ 1, 3 } do
+        mg.set_threads(threads)
+        same(expected, mg.matmul(a, b))
+        same(expected + bias, mg.linear(a, b, bias))
+        same(dense(a, b_turned, false, true), mg.matmul(a, b_turned, false, true))
+        same(dense(turned, b, true), mg.matmul(turned, b, true))
+      end
+    end)
+  end
+
+  it("has the derivatives of the dense one", function()
+    local a, b, g = sparse(0.4, 64, 512), mg.randn(512, 400), sparse(0.4, 64, 400)
+    a.requires_grad, b.requires_grad = true, true
+    (mg.matmul(a, b) * g):sum():backward()
+    same(dense(g, b:detach(), false, true), a.grad)
+    same(dense(a:detach(), g, true, false), b.grad)
+  end)
+
+  for _, bad in ipairs{ 0 / 0, 1 / 0, -1 / 0 } do
+    it("shows " .. tostring(bad) .. " that 0 is multiplied by", function()
+      local a, b = sparse(0.4, 64, 512), mg.randn(512, 400)
+      a[7][500] = 0
+      b[500][3] = bad
+      local c = mg.matmul(a, b)
+      local number = c[7][3]:item()
+      assert.are_not.equal(number, number)
+      same(dense(a, b):narrow(2, 4, 397), c:narrow(2, 4, 397))
+      a[7][500] = bad
+      b[500][3] = 0
+      number = mg.matmul(a, b)[7][3]:item()
+      assert.are_not.equal(number, number)
+    end)
+  end
+
+  it("asks the system for memory once", function()
+    local a, b = sparse(0.5, 64, 512), mg.randn(512, 784)
+    mg.matmul(a, b):free()
+    local before = mg.memory().system_requests
+    for _ = 1, 5 do mg.matmul(a, b):free() end
+    assert.are.equal(before, mg.memory().system_requests)
+  end)
+end)

@@ -185,6 +185,21 @@ describe("experiments/bench.lua", function()
     end)
   end)
 
+  it("restarts what it times after every 50 calls, before two to warm up", function()
+    local measure = dofile("experiments/bench/measure.lua")
+    local clock, now, runs = mg.clock, 0, {}
+    mg.clock = function()
+      now = now + 1e-3
+      return now
+    end
+    local good, _, _, timed = pcall(measure.time, function() runs[#runs] = runs[#runs] + 1 end, 0.1501,
+      function() runs[#runs + 1] = 0 end)
+    mg.clock = clock
+    assert.is_true(good)
+    assert.equal(150, timed)
+    assert.same({ 52, 52, 52, 3 }, runs)
+  end)
+
   it("refuses what it does not know, printing nothing on standard output", function()
     for arguments, fragment in pairs{
       ["gan_mpl"] = "unknown config gan_mpl; one of gan_mlp",

@@ -5,19 +5,33 @@ local shell = require "moongan.shell"
 
 local measure = {}
 
+local RUN = 50 -- calls between two restarts
+
 --- Time a function over 5 blocks of about seconds / 5 each, after two calls to warm up.
+-- @param restart  a function, or nil: called off the clock before the first and every 50th call; calls to warm up
+--                 follow it
 -- @return milliseconds a call: the median of the blocks, the least; and how many calls were timed
-function measure.time(f, seconds)
-  for _ = 1, 2 do f() end
-  local began = mg.clock()
-  f()
-  local per_block = math.max(1, math.floor(seconds / 5 / math.max(mg.clock() - began, 1e-7)))
-  local blocks = {}
-  for i = 1, 5 do
-    began = mg.clock()
-    for _ = 1, per_block do f() end
-    blocks[i] = (mg.clock() - began) / per_block * 1e3
+function measure.time(f, seconds, restart)
+  local left = 0 -- calls until the next restart
+  local function spend(calls)
+    local sum = 0
+    while calls > 0 do
+      if left == 0 then
+        if restart then restart() end
+        for _ = 1, 2 do f() end
+        left = restart and RUN or math.huge
+      end
+      local some = math.min(calls, left)
+      local began = mg.clock()
+      for _ = 1, some do f() end
+      sum = sum + mg.clock() - began
+      calls, left = calls - some, left - some
+    end
+    return sum
   end
+  local per_block = math.max(1, math.floor(seconds / 5 / math.max(spend(1), 1e-7)))
+  local blocks = {}
+  for i = 1, 5 do blocks[i] = spend(per_block) / per_block * 1e3 end
   table.sort(blocks)
   return blocks[3], blocks[1], 5 * per_block
 end

@@ -9,6 +9,7 @@
 #define PATIENCE 20000 /* looks for the other thread, some 10 us */
 #define SLOW 9e-9      /* seconds a line */
 #define LASTS 0.2      /* seconds */
+#define RETRY 1e-3     /* seconds, where no other thread came: it may have just been started */
 
 typedef struct probe {
   volatile char *lines;
@@ -33,8 +34,8 @@ static double write_time(probe *p) {
   return (mg_seconds() - began) / LINES;
 }
 
-/* Whether they are; `otherwise` where no other thread came in time. */
-static bool measure(bool otherwise) {
+/* Whether they are; false where no other thread came in time, and the answer stays as it is. */
+static bool measure(bool *apart) {
   _Alignas(LINE) volatile char lines[LINE * LINES] = {0};
   probe p = {.lines = lines};
   int slow = 0, trials = 0;
@@ -43,7 +44,8 @@ static bool measure(bool otherwise) {
     trials += time >= 0;
     slow += time > SLOW;
   }
-  return trials ? 2 * slow > trials : otherwise;
+  if (trials) *apart = 2 * slow > trials;
+  return trials > 0;
 }
 
 bool mg_threads_apart(void) {
@@ -53,7 +55,8 @@ bool mg_threads_apart(void) {
   double now = mg_seconds();
   if (now < until) return apart;
   const char *said = getenv("MOONGAN_APART");
-  apart = said && (said[0] == '0' || said[0] == '1') ? said[0] == '1' : measure(apart);
-  until = now + LASTS;
+  bool told = said && (said[0] == '0' || said[0] == '1');
+  if (told) apart = said[0] == '1';
+  until = now + (told || measure(&apart) ? LASTS : RETRY);
   return apart;
 }

@@ -12,7 +12,8 @@ typedef struct box {
 
 /* ---- memory: Lua sees 8 bytes where the core holds megabytes -------------------------------- */
 
-#define STEP_BYTES ((size_t)256 << 10) /* boxed since the last step of the collector */
+#define STEP_BYTES ((size_t)256 << 10) /* boxed since the last step of the collector, at least */
+#define STEP_SHARE 8                   /* and such a part of what is live */
 #define FULL_BYTES ((size_t)64 << 20)  /* live below this never forces a full collection */
 
 static _Thread_local size_t boxed_bytes, full_above = FULL_BYTES;
@@ -24,7 +25,7 @@ static void full_collection(lua_State *L) {
 
 void mgl_charge(lua_State *L, size_t bytes) {
   boxed_bytes += bytes;
-  if (boxed_bytes < STEP_BYTES) return;
+  if (boxed_bytes < MG_MAX(STEP_BYTES, mg_memory()->live_bytes / STEP_SHARE)) return;
   size_t kilobytes = boxed_bytes >> 10;
   boxed_bytes = 0;
   if (!lua_gc(L, LUA_GCISRUNNING)) return;

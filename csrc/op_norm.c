@@ -83,16 +83,6 @@ static void affine_rows(void *argument, int64_t begin, int64_t end) {
 
 static int64_t row_grain(int64_t features) { return MG_MAX(MG_GRAIN / MG_MAX(features, 1), 1); }
 
-/* scale and shift of each feature, with which the norm is x scale + shift. */
-static void find_affine(int64_t features, const real *gamma, const real *beta, const real *mean, double eps,
-                        real *scale, real *shift) {
-  for (int64_t j = 0; j < features; j++) {
-    double inverse = 1 / sqrt((double)mean[features + j] + eps);
-    scale[j] = (real)(inverse * (double)gamma[j]);
-    shift[j] = (real)((double)beta[j] - (double)mean[j] * inverse * (double)gamma[j]);
-  }
-}
-
 bool mg_forward_batch_norm(mg_call *call) {
   const mg_tensor *x = call->in[0];
   int64_t features = features_of(x);
@@ -101,7 +91,9 @@ bool mg_forward_batch_norm(mg_call *call) {
   real *scale = mg_scratch_get((size_t)(2 * features) * sizeof(real), &capacity);
   if (!scale) return false;
   real *shift = scale + features;
-  find_affine(features, call->in[1]->data, call->in[2]->data, call->in[3]->data, call->attrs->number[0], scale, shift);
+  const real *mean = call->in[3]->data;
+  mg_kernel->norm_affine(features, call->in[1]->data, call->in[2]->data, mean, mean + features, call->attrs->number[0],
+                         scale, shift);
   norm_job job = {.x = x->data,
                   .y = call->out->data,
                   .features = features,
@@ -191,7 +183,7 @@ bool mg_forward_batch_norm_grad(mg_call *call) {
   real *p = mg_scratch_get((size_t)(5 * features) * sizeof(real), &capacity);
   if (!p) return false;
   real *q = p + features, *r = q + features, *scale = r + features, *shift = scale + features;
-  find_affine(features, gamma, call->in[3]->data, mean, eps, scale, shift);
+  mg_kernel->norm_affine(features, gamma, call->in[3]->data, mean, mean + features, eps, scale, shift);
   norm_job job = {.g = call->in[0]->data,
                   .x = x->data,
                   .y = y,

@@ -36,7 +36,6 @@ static struct {
   pthread_t thread[MAX_THREADS];
   int workers; /* running, the caller not counted */
   int wanted;  /* threads, the caller counted; 0: not chosen yet */
-  pid_t process;
   atomic_int sleeping;
   atomic_bool stop;
   mg_task *task;
@@ -125,7 +124,7 @@ static void publish(int64_t count) {
 }
 
 static void stop_workers(void) {
-  if (pool.workers && pool.process == getpid()) {
+  if (pool.workers) {
     atomic_store(&pool.stop, true);
     publish(0);
     for (int i = 0; i < pool.workers; i++) pthread_join(pool.thread[i], NULL);
@@ -134,16 +133,18 @@ static void stop_workers(void) {
   pool.workers = 0;
 }
 
+/* A fork leaves the child without workers, whatever it inherits says. */
+static void forget_workers(void) {
+  pool.workers = 0;
+  atomic_store(&pool.sleeping, 0);
+}
+
+__attribute__((constructor)) static void heed_forks(void) { pthread_atfork(NULL, NULL, forget_workers); }
+
 static void start_workers(void) {
   static start starts[MAX_THREADS];
-  /* A fork leaves the child without workers, whatever it inherited says. */
-  if (pool.workers && pool.process != getpid()) {
-    pool.workers = 0;
-    atomic_store(&pool.sleeping, 0);
-  }
   if (pool.workers == pool.wanted - 1) return;
   stop_workers();
-  pool.process = getpid();
   while (pool.workers < pool.wanted - 1) {
     starts[pool.workers] = (start){last_job(pool.workers + 1), pool.workers + 1};
     if (pthread_create(&pool.thread[pool.workers], NULL, worker, &starts[pool.workers])) break; /* fewer will do */

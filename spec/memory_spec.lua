@@ -82,6 +82,31 @@ describe("a training iteration asks the system for no memory:", function()
   end
 end)
 
+-- What dies in an iteration is collected at its end: nothing of it is taken for something that lasts.
+describe("a trainer under a collector of generations", function()
+  it("goes on in the memory it has, without a collection of one's own", function()
+    local text = helper.run_lua([[
+      local mg = require "moongan"
+      collectgarbage("generational")
+      local images = mg.rand(64, 784)
+      local G, D = mg.models.mlp_generator{ widths = { 16 } }, mg.models.mlp_critic{ widths = { 16 } }
+      local rate = { lr = 1e-4 }
+      local trainer = mg.gan.Trainer{
+        generator = G, discriminator = D, data = function() return images end, objective = "wasserstein", n_critic = 2,
+        optimizer_g = mg.optim.RMSprop(G:parameters(), rate), optimizer_d = mg.optim.RMSprop(D:parameters(), rate),
+      }
+      for _ = 1, 10 do trainer:step() end
+      local before, changes = mg.memory(), 0
+      for _ = 1, 40 do
+        trainer:step()
+        if mg.memory().live_tensors ~= before.live_tensors then changes = changes + 1 end
+      end
+      print(mg.memory().system_requests - before.system_requests, changes)
+    ]])
+    assert.are.equal("0\t0\n", text)
+  end)
+end)
+
 describe("mg.memory", function()
   it("counts what is asked from the system: tensors, and the nodes of graphs", function()
     local text = helper.run_lua([[

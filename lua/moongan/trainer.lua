@@ -338,6 +338,9 @@ function Trainer:step()
   for _ = 1, self.n_generator do g_sum = g_sum + update_generator(self, batches, first + self.n_critic) end
   if self.averaged then self.averaged:update() end
   self.iteration = self.iteration + 1
+  -- Now, when what an iteration made is no longer needed: a collector of generations that sees it in use keeps
+  -- it for long, and the next iteration has to ask the system for memory.
+  if collectgarbage("isrunning") then collectgarbage("step") end
   return d_sum / self.n_critic, g_sum / self.n_generator
 end
 

@@ -5,6 +5,7 @@
 
 #include "gemm_cut.h"
 #include "gemm_sparse.h"
+#include "gemm_turned.h"
 #include "kernel.h"
 #include "parallel.h"
 #include "storage.h"
@@ -153,7 +154,7 @@ static bool by_panels(const mg_product *p) {
 static bool by_kernels(const mg_product *p) {
   bool finite = false;
   if (mg_gemm_is_sparse(p) && !mg_gemm_sparse(p, &finite)) return false;
-  return finite || by_panels(p);
+  return finite || (mg_gemm_is_better_turned(p) ? mg_gemm_turned(p) : by_panels(p));
 }
 
 static void dot_task(void *argument, int64_t index) {

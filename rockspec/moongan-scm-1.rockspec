@@ -69,6 +69,7 @@ local sources = {
   "csrc/gemm.c",
   "csrc/gemm_cut.c",
   "csrc/gemm_sparse.c",
+  "csrc/gemm_turned.c",
   "csrc/idx.c",
   "csrc/image.c",
   "csrc/image_file.c",

@@ -1,4 +1,5 @@
--- Products whose left side is to a good part zeros go another way, which must not show in the result.
+-- Some products go another way than the rest, which must not show in the result: those whose left side is to a good
+-- part zeros, and those of few rows with a right side that is stored transposed.
 
 local helper = require "spec.helper"
 local mg = require "moongan"
@@ -77,5 +78,38 @@ describe("a product whose left side is sparse", function()
     local before = mg.memory().system_requests
     for _ = 1, 5 do mg.matmul(a, b):free() end
     assert.are.equal(before, mg.memory().system_requests)
+  end)
+end)
+
+describe("a product with a right side stored transposed", function()
+  before_each(function() mg.manual_seed(12) end)
+  after_each(function() mg.set_threads(2) end)
+
+  -- With one row more, a number that no vector divides, it goes the plain way.
+  local function plain(a, b)
+    return mg.matmul(mg.cat({ a, mg.zeros(1, a:size(2)) }, 1), b, false, true):narrow(1, 1, a:size(1))
+  end
+
+  for _, case in ipairs{ { 64, 300, 200 }, { 16, 77, 1000 }, { 128, 129, 257 }, { 112, 1000, 235 }, { 48, 64, 97 } } do
+    local m, k, n = table.unpack(case)
+    it(string.format("is the plain one: %d x %d by %d", m, k, n), function()
+      local a, b = mg.randn(m, k), mg.randn(n, k)
+      local expected = plain(a, b)
+      for _, threads in ipairs{ 1, 3 } do
+        mg.set_threads(threads)
+        same(expected, mg.matmul(a, b, false, true))
+      end
+    end)
+  end
+
+  it("shows NaN and infinity where they belong", function()
+    local a, b = mg.randn(64, 300), mg.randn(200, 300)
+    b[150][7] = 0 / 0
+    a[5][9] = 1 / 0
+    local c = mg.matmul(a, b, false, true)
+    local finite = mg.eq(c - c, mg.zeros(1))
+    assert.are.equal(63 * 199, finite:sum():item())
+    assert.are.equal(0, finite:select(1, 5):sum():item())
+    assert.are.equal(0, finite:select(2, 150):sum():item())
   end)
 end)

@@ -21,11 +21,13 @@ local groups = {}
 
 function groups.gemm()
   local list = {}
-  local function add(m, k, n, transpose_a, transpose_b)
+  local function add(m, k, n, transpose_a, transpose_b, half)
     local a = transpose_a and mg.randn(k, m) or mg.randn(m, k)
+    if half then a = a:relu() end
     local b = transpose_b and mg.randn(n, k) or mg.randn(k, n)
     list[#list + 1] = {
-      string.format("matmul %d x %d x %d%s%s", m, k, n, transpose_a and ", A'" or "", transpose_b and ", B'" or ""),
+      string.format("matmul %d x %d x %d%s%s%s", m, k, n, transpose_a and ", A'" or "", transpose_b and ", B'" or "",
+        half and ", A half zeros" or ""),
       function() mg.matmul(a, b, transpose_a, transpose_b):free() end, flops = 2 * m * k * n,
     }
   end
@@ -35,6 +37,11 @@ function groups.gemm()
     add(64, layer[1], layer[2])
     add(64, layer[2], layer[1], false, true) -- gradient of the input
     add(layer[1], 64, layer[2], true)        -- gradient of the weight
+  end
+  for _, half in ipairs{ false, true } do -- behind a rectifier
+    add(100, 1200, 1200, false, false, half)
+    add(100, 1200, 1200, false, true, half)
+    add(1200, 100, 1200, true, false, half)
   end
   return list
 end

@@ -80,6 +80,11 @@ static void need_lists(const sparse_job *job, workplace *t, int64_t first, int64
 
 /* ---- sums of rows of b ---------------------------------------------------------------------------- */
 
+/* Where row l of b begins in the strip of columns from `column` on. */
+static const real *place(const mg_product *p, int64_t l, int64_t column) {
+  return p->b + (p->trans_b ? column * p->ldb + l : l * p->ldb + column);
+}
+
 /* Copy the block of b that begins at `from`; whether it is finite. */
 static bool pack(const mg_product *p, const real *from, int64_t count, int64_t columns, real *rows) {
   if (!p->trans_b) return mg_kernel->copy_finite(count, columns, from, p->ldb, rows);
@@ -104,16 +109,12 @@ static void sparse_task(void *argument, int64_t index) {
   for (int64_t b = 0; b < job->blocks; b++) {
     int64_t l = b * job->block, count = MG_MIN(job->block, p->k - l), next = l + count;
     bool last = next == p->k;
-    const real *strip = p->b + (p->trans_b ? task.column * p->ldb : task.column);
-    if (!pack(p, strip + (p->trans_b ? l : l * p->ldb), count, columns, t->rows)) atomic_store(&job->infinite, true);
+    if (!pack(p, place(p, l, task.column), count, columns, t->rows)) atomic_store(&job->infinite, true);
     /* What is likely to come next: the next block, or the first one of the next strip. */
-    int64_t next_count = last ? job->block : MG_MIN(job->block, p->k - next),
-            next_column = task.column + (last ? columns : 0);
+    int64_t next_count = last ? job->block : MG_MIN(job->block, p->k - next);
+    int64_t next_column = last ? task.column + columns : task.column;
     int64_t stored = next_column + columns > p->n ? 0 : p->trans_b ? columns : next_count;
-    const real *ahead = p->b + (p->trans_b ? next_column * p->ldb : next_column) +
-                        (last         ? 0
-                         : p->trans_b ? next
-                                      : next * p->ldb);
+    const real *ahead = place(p, last ? 0 : next, next_column);
     for (int64_t i = 0; i < task.rows; i += LISTS) {
       int64_t lists = MG_MIN(LISTS, task.rows - i), begin[LISTS], end[LISTS];
       fetch(ahead, p->ldb, stored * i / task.rows, stored * (i + lists) / task.rows, p->trans_b ? next_count : columns);

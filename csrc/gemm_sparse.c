@@ -10,8 +10,7 @@
 #define UNIT (MG_ROW / 4) /* columns; also rows of a that are turned at a time */
 #define BLOCK 112         /* rows of b that stay in the first cache */
 #define LISTS 4           /* rows of a in a call of the kernel: more, and what is fetched meanwhile piles up */
-#define PADDING 16        /* numbers past its end that a list may overwrite */
-#define FOURS 4           /* the kernel takes entries by fours */
+#define FOURS 4           /* entries that the kernel adds at a time; lists are filled up to them */
 #define LINE (64 / (int64_t)sizeof(real))
 
 #define LEAST_WORK 4e6    /* multiply-adds that are worth the lists */
@@ -158,7 +157,7 @@ bool mg_gemm_sparse(const mg_product *p, bool *finite) {
   sparse_job job = {.p = p, .cut = mg_cut_product(p, UNIT, MG_ROW / UNIT), .stream = mg_cut_streams(p)};
   job.blocks = mg_pieces(p->k, BLOCK);
   job.block = mg_pieces(p->k, job.blocks);
-  job.room = job.block + PADDING;
+  job.room = mg_pieces(job.block, FOURS) * FOURS;
   size_t capacity;
   void *scratch = lay_out(&job, &capacity);
   if (!scratch) return false;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "apart.h"
+#include "conv_tiles.h"
 #include "gemm.h"
 #include "kernel.h"
 #include "parallel.h"
@@ -20,55 +21,40 @@
 #define CHANNEL_BLOCK 64     /* rows of a weight gradient's task */
 #define PAD 16               /* so that rows are not a power of two apart, and meet in cache */
 
-/* The pixels that tiles read or write: element (i, j) of the grid of outputs, or of what it reads,
- * stands at (step i + y, step j + x) of an image. */
-typedef struct plane {
-  int64_t h, w, channels, step, y, x;
-} plane;
-
-typedef struct grid {
-  int64_t tiles_h, tiles_w, tiles; /* in an image, and in all */
-} grid;
-
-/* Offsets of the squares' pixels, row by row, -1 for those outside of the image. */
-static void square(const plane *p, const grid *g, int64_t outputs, int64_t side, int64_t tile, int64_t *offset) {
-  int64_t n = tile / (g->tiles_h * g->tiles_w);
-  int64_t top = tile / g->tiles_w % g->tiles_h * outputs, left = tile % g->tiles_w * outputs;
-  for (int64_t i = 0; i < side; i++) {
-    int64_t y = p->step * (top + i) + p->y;
-    for (int64_t j = 0; j < side; j++) {
-      int64_t x = p->step * (left + j) + p->x;
-      bool inside = y >= 0 && y < p->h && x >= 0 && x < p->w;
-      *offset++ = inside ? ((n * p->h + y) * p->w + x) * p->channels : -1;
-    }
-  }
+/* A pointer to each of the points that a tile has, row by row, the first of which stands at `start`. */
+static void find_points(const mg_winograd *f, const mg_tile *t, real *start, int64_t point_stride, real **at) {
+  for (int64_t i = 0; i < f->points - t->short_y; i++)
+    for (int64_t j = 0; j < f->points - t->short_x; j++) *at++ = start + (i * f->points + j) * point_stride;
 }
 
-/* Transform one tile of an image with `transform`, squares of `side` to squares of all points. */
-static void transform_tile(const mg_winograd *f, mg_transform *transform, const plane *p, const grid *g, int64_t side,
-                           int64_t tile, const real *image, const real *zeros, bool stream, real *out,
+/* Transform one tile of an image, of `side` pixels where it is not short, to its points. */
+static void transform_tile(const mg_winograd *f, mg_transform *const transform[2][2], const mg_plane *p,
+                           const mg_tile *t, int64_t side, const real *image, const real *zeros, bool stream, real *out,
                            int64_t point_stride) {
-  int64_t offset[MG_WINOGRAD_POINTS];
+  int64_t offset[MG_WINOGRAD_POINTS], h = side - t->short_y, w = side - t->short_x;
   const real *in[MG_WINOGRAD_POINTS];
   real *to[MG_WINOGRAD_POINTS];
-  square(p, g, f->outputs, side, tile, offset);
-  for (int64_t i = 0; i < side * side; i++) in[i] = offset[i] < 0 ? zeros : image + offset[i];
-  for (int64_t i = 0; i < f->points * f->points; i++) to[i] = out + i * point_stride;
-  transform(p->channels, in, stream, to);
+  mg_find_pixels(p, t, h, w, offset);
+  for (int64_t i = 0; i < h * w; i++) in[i] = offset[i] < 0 ? zeros : image + offset[i];
+  find_points(f, t, out, point_stride, to);
+  transform[t->short_y][t->short_x](p->channels, in, stream, to);
 }
 
 /* The same for the data of each of parts x parts interleaved images, one behind the other. */
-static void transform_data(const mg_winograd *f, const plane *p, int64_t parts, const grid *g, int64_t tile,
-                           const real *image, const real *zeros, bool stream, real *out, int64_t point_stride) {
+static void transform_data(const mg_winograd *f, const mg_plane *p, int64_t parts, const mg_tile *t, const real *image,
+                           const real *zeros, bool stream, real *out, int64_t point_stride) {
   for (int64_t part = 0; part < parts * parts; part++) {
-    plane from = *p;
+    mg_plane from = *p;
     from.y += part / parts;
     from.x += part % parts;
-    transform_tile(f, f->data, &from, g, f->points, tile, image, zeros, stream, out + part * p->channels, point_stride);
+    transform_tile(f, f->data, &from, t, f->points, image, zeros, stream, out + part * p->channels, point_stride);
   }
 }
 
 /* ---- when ---------------------------------------------------------------------------------- */
+
+/* Of all tiles of a side. */
+static int64_t points_along(const mg_winograd *f, const mg_side *s) { return s->tiles * (f->points - 1) + s->whole; }
 
 const mg_winograd *mg_conv_winograd(const mg_conv *v) {
   const mg_geometry *g = &v->geometry;
@@ -83,9 +69,9 @@ const mg_winograd *mg_conv_winograd(const mg_conv *v) {
   for (int64_t outputs = 2; outputs <= 4; outputs += 2) {
     const mg_winograd *f = mg_kernel->winograd(outputs, taps);
     if (!f) continue;
-    int64_t tiles = mg_pieces(v->oh, outputs) * mg_pieces(v->ow, outputs);
-    int64_t cost = tiles * f->points * f->points;
-    if (v->n * tiles < 32 || cost >= least) continue;
+    mg_grid tiles = mg_tile_grid(f->outputs, v->n, v->oh, v->ow);
+    int64_t cost = points_along(f, &tiles.y) * points_along(f, &tiles.x);
+    if (tiles.tiles < 32 || cost >= least) continue;
     least = cost;
     best = f;
   }
@@ -97,26 +83,26 @@ const mg_winograd *mg_conv_winograd(const mg_conv *v) {
 typedef struct filter_job {
   const mg_winograd *f;
   const mg_conv *conv;
-  grid grid;
-  plane from, to;
+  mg_grid grid;
+  mg_plane from, to;
   int64_t parts; /* of the source along one side, whose pixels are interleaved */
   const real *source, *weight, *bias;
   real *result;
-  bool backward;         /* the kernel is read from its end, its inputs and outputs change places, */
-  int64_t tap_y, tap_x;  /* and these are its first taps */
-  int64_t k, columns;    /* summed channels of all parts; channels of the result */
-  int64_t chunk, groups; /* tiles of a task; parts of the columns, where there are fewer chunks than threads */
-  int64_t row;           /* numbers between tiles' rows of data */
-  int64_t panel, depth;  /* columns and summed channels whose weights are transformed at a time */
-  int64_t scratch_size;  /* of a thread: always the same part of memory, whatever is filtered, so that
-                            lines of cache stay where they are */
+  bool backward;        /* the kernel is read from its end, its inputs and outputs change places, */
+  int64_t tap_y, tap_x; /* and these are its first taps */
+  int64_t k, columns;   /* summed channels of all parts; channels of the result */
+  int64_t most, groups; /* tiles of a task; parts of the columns, where there are fewer chunks than threads */
+  int64_t row;          /* numbers between tiles' rows of data */
+  int64_t panel, depth; /* columns and summed channels whose weights are transformed at a time */
+  int64_t scratch_size; /* of a thread: always the same part of memory, whatever is filtered, so that
+                           lines of cache stay where they are */
   real *scratch;
   const real *zeros;
 } filter_job;
 
 /* What a thread works on. */
 typedef struct slab {
-  int64_t first, count;    /* tiles */
+  mg_chunk tiles;
   int64_t column, columns; /* of the result */
   real *data, *products;   /* (points, count, row), (points, count, columns) */
   real *weights, *outside; /* transformed weights; where pixels outside of the image go */
@@ -153,25 +139,28 @@ static void multiply(const filter_job *job, const slab *slab) {
     for (int64_t k = 0; k < job->k; k += job->depth) {
       int64_t depth = MG_MIN(job->depth, job->k - k);
       transform_weights(job, k, depth, slab->column + column, width, slab->weights);
-      for (int64_t p = 0; p < job->f->points * job->f->points; p++)
-        mg_gemm_packed(slab->count, slab->data + p * slab->count * job->row + k, job->row,
+      for (int64_t p = 0; p < job->f->points * job->f->points; p++) {
+        int64_t from, count;
+        mg_tiles_of_point(&slab->tiles, job->f->points, p, &from, &count);
+        from += p * slab->tiles.count;
+        mg_gemm_packed(count, slab->data + from * job->row + k, job->row,
                        &(mg_packed){width, depth, slab->weights + p * job->depth * width}, NULL, k > 0,
-                       slab->products + p * slab->count * slab->columns + column, slab->columns);
+                       slab->products + from * slab->columns + column, slab->columns);
+      }
     }
   }
 }
 
-/* The pixels of one tile, number `tile` of the slab. */
-static void place_result(const filter_job *job, const slab *slab, int64_t tile) {
+/* The pixels of one tile, which stands at `place` in the slab. */
+static void place_result(const filter_job *job, const slab *slab, const mg_tile *t, int64_t place) {
   const mg_winograd *f = job->f;
-  int64_t offset[MG_WINOGRAD_POINTS], pixels = f->outputs * f->outputs;
-  const real *in[MG_WINOGRAD_POINTS];
-  real *to[MG_WINOGRAD_POINTS];
-  square(&job->to, &job->grid, f->outputs, f->outputs, slab->first + tile, offset);
-  for (int64_t p = 0; p < f->points * f->points; p++) in[p] = slab->products + (p * slab->count + tile) * slab->columns;
-  for (int64_t i = 0; i < pixels; i++) to[i] = offset[i] < 0 ? slab->outside : job->result + offset[i] + slab->column;
-  f->result(slab->columns, in, false, to);
-  for (int64_t i = 0; job->bias && i < pixels; i++)
+  int64_t offset[MG_WINOGRAD_POINTS], h = f->outputs - t->short_y, w = f->outputs - t->short_x;
+  real *in[MG_WINOGRAD_POINTS], *to[MG_WINOGRAD_POINTS];
+  find_points(f, t, slab->products + place * slab->columns, slab->tiles.count * slab->columns, in);
+  mg_find_pixels(&job->to, t, h, w, offset);
+  for (int64_t i = 0; i < h * w; i++) to[i] = offset[i] < 0 ? slab->outside : job->result + offset[i] + slab->column;
+  f->result[t->short_y][t->short_x](slab->columns, (const real *const *)in, false, to);
+  for (int64_t i = 0; job->bias && i < h * w; i++)
     if (offset[i] >= 0) mg_kernel->accumulate(slab->columns, job->bias + slab->column, to[i]);
 }
 
@@ -180,24 +169,30 @@ static void chunk_task(void *argument, int64_t index) {
   const filter_job *job = argument;
   int64_t points = job->f->points * job->f->points, group = index % job->groups;
   int64_t panels = mg_pieces(job->columns, job->panel);
-  slab slab = {.first = index / job->groups * job->chunk, .column = panels * group / job->groups * job->panel};
-  slab.count = MG_MIN(job->chunk, job->grid.tiles - slab.first);
+  int64_t first = index / job->groups * job->most;
+  slab slab = {.tiles = mg_tile_chunk(&job->grid, first, MG_MIN(job->most, job->grid.tiles - first)),
+               .column = panels * group / job->groups * job->panel};
   slab.columns = MG_MIN(panels * (group + 1) / job->groups * job->panel, job->columns) - slab.column;
   slab.data = job->scratch + mg_worker() * job->scratch_size;
-  slab.products = slab.data + points * job->chunk * job->row;
-  slab.outside = slab.products + points * job->chunk * job->columns;
+  slab.products = slab.data + points * job->most * job->row;
+  slab.outside = slab.products + points * job->most * job->columns;
   slab.weights = slab.outside + job->columns;
-  for (int64_t t = 0; t < slab.count; t++)
-    transform_data(job->f, &job->from, job->parts, &job->grid, slab.first + t, job->source, job->zeros, false,
-                   slab.data + t * job->row, slab.count * job->row);
+  for (int64_t i = first; i < first + slab.tiles.count; i++) {
+    mg_tile t = mg_find_tile(&job->grid, i);
+    transform_data(job->f, &job->from, job->parts, &t, job->source, job->zeros, false,
+                   slab.data + mg_tile_place(&slab.tiles, &job->grid, i, &t) * job->row, slab.tiles.count * job->row);
+  }
   multiply(job, &slab);
-  for (int64_t t = 0; t < slab.count; t++) place_result(job, &slab, t);
+  for (int64_t i = first; i < first + slab.tiles.count; i++) {
+    mg_tile t = mg_find_tile(&job->grid, i);
+    place_result(job, &slab, &t, mg_tile_place(&slab.tiles, &job->grid, i, &t));
+  }
 }
 
 /* The tiles whose transforms, of so many numbers a tile, are held at once: few enough for the cache, enough of
  * them to be worth the weights. */
-static int64_t chunk_of(int64_t tile, int64_t tiles) {
-  return MG_MIN(MG_MAX(CHUNK_SIZE / tile / ROW_BLOCK * ROW_BLOCK, CHUNK_MIN), tiles);
+static int64_t chunk_size(int64_t numbers, int64_t tiles) {
+  return MG_MIN(MG_MAX(CHUNK_SIZE / numbers / ROW_BLOCK * ROW_BLOCK, CHUNK_MIN), tiles);
 }
 
 static bool filter(filter_job *job) {
@@ -207,26 +202,21 @@ static bool filter(filter_job *job) {
   job->panel = mg_gemm_columns(job->columns);
   job->depth = MG_MIN(WEIGHT_SIZE / points / 16 * 16, job->k);
   /* As many tasks for each thread, of as many tiles; but of no fewer than are worth the transform of weights. */
-  int64_t most = MG_MAX(chunk_of(points * (job->k + job->columns), job->grid.tiles) / threads, ROW_BLOCK);
+  int64_t most = MG_MAX(chunk_size(points * (job->k + job->columns), job->grid.tiles) / threads, ROW_BLOCK);
   int64_t tasks = mg_pieces(job->grid.tiles, most * threads) * threads;
-  job->chunk = MG_MIN(MG_MAX(mg_pieces(mg_pieces(job->grid.tiles, tasks), 8) * 8, ROW_BLOCK), job->grid.tiles);
-  job->scratch_size = points * job->chunk * (job->row + job->columns) + job->columns +
+  job->most = MG_MIN(MG_MAX(mg_pieces(mg_pieces(job->grid.tiles, tasks), 8) * 8, ROW_BLOCK), job->grid.tiles);
+  job->scratch_size = points * job->most * (job->row + job->columns) + job->columns +
                       (points + (job->backward ? taps : 0)) * job->depth * job->panel;
   size_t capacity;
   real *memory = mg_scratch_get((size_t)(threads * job->scratch_size + job->from.channels) * sizeof(real), &capacity);
   if (!memory) return false;
   job->scratch = memory;
   job->zeros = memset(memory + threads * job->scratch_size, 0, (size_t)job->from.channels * sizeof(real));
-  int64_t chunks = mg_pieces(job->grid.tiles, job->chunk);
+  int64_t chunks = mg_pieces(job->grid.tiles, job->most);
   job->groups = MG_MIN(mg_pieces(threads, chunks), mg_pieces(job->columns, job->panel));
   mg_parallel(chunks * job->groups, chunk_task, job);
   mg_scratch_put(memory, capacity);
   return true;
-}
-
-static grid grid_of(const mg_winograd *f, int64_t n, int64_t h, int64_t w) {
-  int64_t tiles_h = mg_pieces(h, f->outputs), tiles_w = mg_pieces(w, f->outputs);
-  return (grid){tiles_h, tiles_w, n * tiles_h * tiles_w};
 }
 
 bool mg_winograd_forward(const mg_conv *v, const mg_winograd *f, const real *x, const real *weight, const real *bias,
@@ -235,7 +225,7 @@ bool mg_winograd_forward(const mg_conv *v, const mg_winograd *f, const real *x, 
   int64_t s = g->stride[0];
   return filter(&(filter_job){.f = f,
                               .conv = v,
-                              .grid = grid_of(f, v->n, v->oh, v->ow),
+                              .grid = mg_tile_grid(f->outputs, v->n, v->oh, v->ow),
                               .from = {v->h, v->w, v->c, s, -g->padding[0], -g->padding[1]},
                               .to = {v->oh, v->ow, v->o, 1, 0, 0},
                               .parts = s,
@@ -257,7 +247,7 @@ bool mg_winograd_input(const mg_conv *v, const mg_winograd *f, const real *y, co
     if (py >= v->h || px >= v->w) continue;
     if (!filter(&(filter_job){.f = f,
                               .conv = v,
-                              .grid = grid_of(f, v->n, mg_pieces(v->h - py, s), mg_pieces(v->w - px, s)),
+                              .grid = mg_tile_grid(f->outputs, v->n, mg_pieces(v->h - py, s), mg_pieces(v->w - px, s)),
                               .from = {v->oh, v->ow, v->o, 1, reach_y / s - f->taps + 1, reach_x / s - f->taps + 1},
                               .to = {v->h, v->w, v->c, s, py, px},
                               .parts = 1,
@@ -280,13 +270,13 @@ bool mg_winograd_input(const mg_conv *v, const mg_winograd *f, const real *y, co
 typedef struct weight_job {
   const mg_winograd *f;
   const mg_conv *conv;
-  grid grid;
-  plane x_plane, y_plane;
+  mg_grid grid;
+  mg_plane x_plane, y_plane;
   const real *x, *y;
   real *weight;
-  int64_t first, count; /* tiles of this chunk */
-  int64_t row;          /* as in filter_job */
-  bool stream;          /* transforms go past the caches: all threads are about to read them (apart.h) */
+  mg_chunk tiles;
+  int64_t row; /* as in filter_job */
+  bool stream; /* transforms go past the caches: all threads are about to read them (apart.h) */
   int64_t panel, scratch_size;
   real *data, *results, *scratch; /* (points, count, row), (points, count, o) */
   const real *zeros;
@@ -295,12 +285,16 @@ typedef struct weight_job {
 static void both_task(void *argument, int64_t index) {
   const weight_job *job = argument;
   const mg_winograd *f = job->f;
-  int64_t end = MG_MIN((index + 1) * TRANSFORM_TILES, job->count);
-  for (int64_t t = index * TRANSFORM_TILES; t < end; t++) {
-    transform_data(f, &job->x_plane, job->x_plane.step, &job->grid, job->first + t, job->x, job->zeros, job->stream,
-                   job->data + t * job->row, job->count * job->row);
-    transform_tile(f, f->result_adjoint, &job->y_plane, &job->grid, f->outputs, job->first + t, job->y, job->zeros,
-                   job->stream, job->results + t * job->y_plane.channels, job->count * job->y_plane.channels);
+  const mg_chunk *tiles = &job->tiles;
+  int64_t first = tiles->first + index * TRANSFORM_TILES;
+  int64_t end = MG_MIN(first + TRANSFORM_TILES, tiles->first + tiles->count);
+  for (int64_t i = first; i < end; i++) {
+    mg_tile t = mg_find_tile(&job->grid, i);
+    int64_t place = mg_tile_place(tiles, &job->grid, i, &t);
+    transform_data(f, &job->x_plane, job->x_plane.step, &t, job->x, job->zeros, job->stream,
+                   job->data + place * job->row, tiles->count * job->row);
+    transform_tile(f, f->result_adjoint, &job->y_plane, &t, f->outputs, job->y, job->zeros, job->stream,
+                   job->results + place * job->y_plane.channels, tiles->count * job->y_plane.channels);
   }
 }
 
@@ -315,10 +309,13 @@ static void weight_task(void *argument, int64_t index) {
   int64_t channels = MG_MIN(CHANNEL_BLOCK, v->c - channel);
   real *products = job->scratch + mg_worker() * job->scratch_size;
   real *gradient = products + points * CHANNEL_BLOCK * job->panel, *pack = gradient + 9 * job->panel;
-  for (int64_t p = 0; p < points; p++)
-    mg_gemm_transposed(channels, width, job->count, job->data + p * job->count * job->row + part * v->c + channel,
-                       job->row, job->results + p * job->count * v->o + column, v->o, false,
-                       products + p * channels * width, width, pack);
+  for (int64_t p = 0; p < points; p++) {
+    int64_t from, count;
+    mg_tiles_of_point(&job->tiles, f->points, p, &from, &count);
+    from += p * job->tiles.count;
+    mg_gemm_transposed(channels, width, count, job->data + from * job->row + part * v->c + channel, job->row,
+                       job->results + from * v->o + column, v->o, false, products + p * channels * width, width, pack);
+  }
   for (int64_t c = 0; c < channels; c++) {
     const real *in[MG_WINOGRAD_POINTS];
     real *to[9], *out[9];
@@ -326,10 +323,11 @@ static void weight_task(void *argument, int64_t index) {
     for (int64_t tap = 0; tap < f->taps * f->taps; tap++) {
       int64_t ky = s * (tap / f->taps) + part / s, kx = s * (tap % f->taps) + part % s;
       out[tap] = job->weight + ((ky * v->kw + kx) * v->c + channel + c) * v->o + column;
-      to[tap] = job->first ? gradient + tap * width : out[tap];
+      to[tap] = job->tiles.first ? gradient + tap * width : out[tap];
     }
     f->weight_adjoint(width, in, false, to);
-    for (int64_t tap = 0; job->first && tap < f->taps * f->taps; tap++) mg_kernel->accumulate(width, to[tap], out[tap]);
+    for (int64_t tap = 0; job->tiles.first && tap < f->taps * f->taps; tap++)
+      mg_kernel->accumulate(width, to[tap], out[tap]);
   }
 }
 
@@ -338,7 +336,7 @@ bool mg_winograd_weight(const mg_conv *v, const mg_winograd *f, const real *x, c
   int64_t s = g->stride[0], points = f->points * f->points, threads = mg_threads();
   weight_job job = {.f = f,
                     .conv = v,
-                    .grid = grid_of(f, v->n, v->oh, v->ow),
+                    .grid = mg_tile_grid(f->outputs, v->n, v->oh, v->ow),
                     .x_plane = {v->h, v->w, v->c, s, -g->padding[0], -g->padding[1]},
                     .y_plane = {v->oh, v->ow, v->o, 1, 0, 0},
                     .x = x,
@@ -347,9 +345,9 @@ bool mg_winograd_weight(const mg_conv *v, const mg_winograd *f, const real *x, c
                     .row = s * s * v->c + PAD,
                     .stream = mg_threads_apart(),
                     .panel = mg_gemm_columns(v->o)};
-  int64_t chunk = chunk_of(points * (s * s * v->c + v->o), job.grid.tiles);
-  job.scratch_size = points * CHANNEL_BLOCK * job.panel + 9 * job.panel + mg_gemm_scratch(chunk);
-  int64_t data = points * chunk * job.row, results = points * chunk * v->o, zeros = MG_MAX(v->c, v->o);
+  int64_t most = chunk_size(points * (s * s * v->c + v->o), job.grid.tiles);
+  job.scratch_size = points * CHANNEL_BLOCK * job.panel + 9 * job.panel + mg_gemm_scratch(most);
+  int64_t data = points * most * job.row, results = points * most * v->o, zeros = MG_MAX(v->c, v->o);
   size_t capacity;
   real *memory =
       mg_scratch_get((size_t)(data + results + threads * job.scratch_size + zeros) * sizeof(real), &capacity);
@@ -359,9 +357,9 @@ bool mg_winograd_weight(const mg_conv *v, const mg_winograd *f, const real *x, c
   job.scratch = job.results + results;
   job.zeros = memset(job.scratch + threads * job.scratch_size, 0, (size_t)zeros * sizeof(real));
   int64_t tasks = s * s * mg_pieces(v->c, CHANNEL_BLOCK) * mg_pieces(v->o, job.panel);
-  for (job.first = 0; job.first < job.grid.tiles; job.first += chunk) {
-    job.count = MG_MIN(chunk, job.grid.tiles - job.first);
-    mg_parallel(mg_pieces(job.count, TRANSFORM_TILES), both_task, &job);
+  for (int64_t first = 0; first < job.grid.tiles; first += most) {
+    job.tiles = mg_tile_chunk(&job.grid, first, MG_MIN(most, job.grid.tiles - first));
+    mg_parallel(mg_pieces(job.tiles.count, TRANSFORM_TILES), both_task, &job);
     mg_parallel(tasks, weight_task, &job);
   }
   mg_scratch_put(memory, capacity);

@@ -7,7 +7,10 @@
  *
  * In two, each transform is applied along columns and along rows.  The gradients use the transposed
  * transforms.  Points are chosen so that single precision loses little: against sums in double, the
- * results' mean error is 2 (2 outputs) to 4 times (4 outputs) that of plain sums. */
+ * results' mean error is 2 (2 outputs) to 4 times (4 outputs) that of plain sums.
+ *
+ * The last point is infinity, which only the last output depends on, and which alone reads the last
+ * input: a tile that is one output shorter has the same transforms without their ends. */
 #ifndef MG_WINOGRAD_H
 #define MG_WINOGRAD_H
 
@@ -16,18 +19,18 @@
 #define MG_WINOGRAD_POINTS 25   /* products of a tile, at most */
 #define MG_WINOGRAD_CHANNELS 16 /* the transforms take multiples of this */
 
-/* A transform of squares, for each of so many channels: in and out point to the squares' elements,
+/* A transform of tiles, for each of so many channels: in and out point to the tiles' elements,
  * row by row, each of them `channels` numbers.  With `stream` the results, which are aligned to whole vectors
  * then, go past the caches (kernel.def). */
 typedef void mg_transform(int64_t channels, const real *const *in, bool stream, real *const *out);
 
 typedef struct mg_winograd {
-  int64_t outputs, taps, points; /* m, r and n, along one side */
-  mg_transform *data;            /* B^T d B */
-  mg_transform *result;          /* A^T x A */
-  mg_transform *weight;          /* G g G^T */
-  mg_transform *result_adjoint;  /* A y A^T */
-  mg_transform *weight_adjoint;  /* G^T x G */
+  int64_t outputs, taps, points;      /* m, r and n, along one side */
+  mg_transform *weight;               /* G g G^T */
+  mg_transform *weight_adjoint;       /* G^T x G */
+  mg_transform *data[2][2];           /* B^T d B; here and below: [1][.] of a tile with one row less, */
+  mg_transform *result[2][2];         /* A^T x A                  [.][1] with one column less */
+  mg_transform *result_adjoint[2][2]; /* A y A^T */
 } mg_winograd;
 
 #endif

@@ -47,17 +47,25 @@ end
 local CASES = {
   { 2, 32, 32, 32, 48, 4, 2, 1 }, -- whole tiles of four
   { 32, 8, 8, 64, 32, 4, 2, 1 },
-  { 9, 14, 14, 32, 64, 4, 2, 1 }, -- tiles that reach over the border
+  { 9, 14, 14, 32, 64, 4, 2, 1 }, -- seven outputs: a tile of four and one of three
   { 9, 15, 13, 48, 32, 4, 2, 1 },
+  { 9, 14, 16, 32, 32, 4, 2, 1 }, -- shorter tiles along one side only
+  { 9, 16, 14, 32, 32, 4, 2, 1 },
+  { 33, 6, 6, 32, 32, 4, 2, 1 }, -- no other tiles than shorter ones
+  { 9, 10, 12, 32, 32, 4, 2, 1 }, -- five outputs: shorter tiles that reach over the border
+  { 9, 18, 26, 32, 32, 4, 2, 1 },
   { 9, 9, 11, 32, 32, 4, 2, 0 }, -- a row and column no tap sees
   { 33, 4, 4, 32, 32, 4, 2, 1 }, -- tiles of two
   { 8, 16, 16, 32, 32, 4, 2, 3 },
   { 9, 12, 12, 32, 80, 3, 1, 1 }, -- three taps
   { 9, 12, 7, 32, 32, 3, 1, 0 },
+  { 9, 7, 7, 32, 32, 3, 1, 1 },
+  { 9, 15, 4, 32, 48, 3, 1, 1 },
   { 20, 6, 6, 32, 48, 2, 1, 0 },
   { 12, 17, 17, 32, 32, 6, 3, 2 }, -- stride three
   { 12, 18, 18, 32, 32, 6, 2, 2 }, -- three taps of stride two
   { 11, 40, 40, 32, 32, 4, 2, 1 }, -- more tiles than a chunk holds
+  { 41, 28, 28, 32, 32, 4, 2, 1 }, -- and a chunk's end among the tiles of an image
 }
 
 describe("convolution by minimal filtering", function()
@@ -78,10 +86,10 @@ describe("convolution by minimal filtering", function()
 
   it("has the same bits for any number of threads", function()
     local geometry = { stride = 2, padding = 1 }
-    local x, weight = helper.values({ 11, 40, 40, 32 }, 1), helper.values({ 4, 4, 32, 96 }, 2)
+    local x, weight = helper.values({ 11, 44, 44, 32 }, 1), helper.values({ 4, 4, 32, 96 }, 2)
     local function all()
       local y = mg.conv2d(x, weight, nil, geometry)
-      return { y, mg.conv2d_input(y, weight, nil, 40, 40, geometry), mg.conv2d_weight(x, y, 4, 4, geometry) }
+      return { y, mg.conv2d_input(y, weight, nil, 44, 44, geometry), mg.conv2d_weight(x, y, 4, 4, geometry) }
     end
     local one, three = helper.with_threads(1, all), helper.with_threads(3, all)
     for i = 1, 3 do same_bits(one[i], three[i]) end

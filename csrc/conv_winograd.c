@@ -83,25 +83,50 @@ const mg_winograd *mg_conv_winograd(const mg_conv *v) {
 typedef struct filter_job {
   const mg_winograd *f;
   const mg_conv *conv;
-  mg_grid grid;
-  mg_plane from, to;
-  int64_t parts; /* of the source along one side, whose pixels are interleaved */
+  bool backward; /* from y to x: see field_of */
   const real *source, *weight, *bias;
   real *result;
-  bool backward;        /* the kernel is read from its end, its inputs and outputs change places, */
-  int64_t tap_y, tap_x; /* and these are its first taps */
-  int64_t k, columns;   /* summed channels of all parts; channels of the result */
-  int64_t most, groups; /* tiles of a task; parts of the columns, where there are fewer chunks than threads */
-  int64_t row;          /* numbers between tiles' rows of data */
-  int64_t panel, depth; /* columns and summed channels whose weights are transformed at a time */
-  int64_t scratch_size; /* of a thread: always the same part of memory, whatever is filtered, so that
-                           lines of cache stay where they are */
+  int64_t phases;        /* of the result, whose pixels are interleaved; each is filtered by itself */
+  int64_t parts;         /* of the source along one side, whose pixels are interleaved; they are summed */
+  int64_t k, columns;    /* summed channels of all parts; channels of the result */
+  int64_t most;          /* tiles of a task */
+  int64_t groups, width; /* parts of the columns, where there are fewer chunks than threads; columns of a part */
+  int64_t row;           /* numbers between tiles' rows of data */
+  int64_t panel, depth;  /* columns and summed channels whose weights are transformed at a time */
+  int64_t scratch_size;  /* of a thread: always the same part of memory, whatever is filtered, so that
+                            lines of cache stay where they are */
   real *scratch;
   const real *zeros;
 } filter_job;
 
+/* Where one phase lies. */
+typedef struct field {
+  mg_grid grid;
+  mg_plane from, to;
+  int64_t tap_y, tap_x; /* backward: the kernel is read from its end, and these are its first taps */
+} field;
+
+/* Forward there is one phase, y.  Backward the kernel's inputs and outputs change places: pixels of x whose coordinates
+ * leave the same remainder by the stride are a filter's outputs over y. */
+static field field_of(const filter_job *job, int64_t phase) {
+  const mg_conv *v = job->conv;
+  const mg_geometry *g = &v->geometry;
+  int64_t s = g->stride[0], outputs = job->f->outputs, before = job->f->taps - 1;
+  if (!job->backward)
+    return (field){.grid = mg_tile_grid(outputs, v->n, v->oh, v->ow),
+                   .from = {v->h, v->w, v->c, s, -g->padding[0], -g->padding[1]},
+                   .to = {v->oh, v->ow, v->o, 1, 0, 0}};
+  int64_t y = phase / s, x = phase % s, reach_y = y + g->padding[0], reach_x = x + g->padding[1];
+  return (field){.grid = mg_tile_grid(outputs, v->n, mg_pieces(v->h - y, s), mg_pieces(v->w - x, s)),
+                 .from = {v->oh, v->ow, v->o, 1, reach_y / s - before, reach_x / s - before},
+                 .to = {v->h, v->w, v->c, s, y, x},
+                 .tap_y = reach_y % s,
+                 .tap_x = reach_x % s};
+}
+
 /* What a thread works on. */
 typedef struct slab {
+  field field;
   mg_chunk tiles;
   int64_t column, columns; /* of the result */
   real *data, *products;   /* (points, count, row), (points, count, columns) */
@@ -109,20 +134,20 @@ typedef struct slab {
 } slab;
 
 /* The taps' weights of summed channels k .. k + count - 1 and one panel's columns. */
-static void transform_weights(const filter_job *job, int64_t k, int64_t count, int64_t column, int64_t width,
-                              real *out) {
+static void transform_weights(const filter_job *job, const field *field, int64_t k, int64_t count, int64_t column,
+                              int64_t width, real *out) {
   const mg_conv *v = job->conv;
   int64_t r = job->f->taps, s = v->geometry.stride[0], points = job->f->points * job->f->points;
   real *turned = out + points * job->depth * width;
   const real *in[9];
   real *to[MG_WINOGRAD_POINTS];
   for (int64_t tap = 0; job->backward && tap < r * r; tap++) {
-    int64_t y = s * (r - 1 - tap / r) + job->tap_y, x = s * (r - 1 - tap % r) + job->tap_x;
+    int64_t y = s * (r - 1 - tap / r) + field->tap_y, x = s * (r - 1 - tap % r) + field->tap_x;
     mg_pack(&(mg_packed){width, count, turned + tap * count * width}, 0, count, true,
             job->weight + ((y * v->kw + x) * v->c + column) * v->o + k, v->o);
   }
   for (int64_t l = 0; l < count; l++) {
-    int64_t part = (k + l) / job->from.channels, c = (k + l) % job->from.channels;
+    int64_t part = (k + l) / field->from.channels, c = (k + l) % field->from.channels;
     for (int64_t tap = 0; tap < r * r; tap++) {
       int64_t y = s * (tap / r) + part / job->parts, x = s * (tap % r) + part % job->parts;
       in[tap] = job->backward ? turned + (tap * count + l) * width
@@ -138,7 +163,7 @@ static void multiply(const filter_job *job, const slab *slab) {
     int64_t width = MG_MIN(job->panel, slab->columns - column);
     for (int64_t k = 0; k < job->k; k += job->depth) {
       int64_t depth = MG_MIN(job->depth, job->k - k);
-      transform_weights(job, k, depth, slab->column + column, width, slab->weights);
+      transform_weights(job, &slab->field, k, depth, slab->column + column, width, slab->weights);
       for (int64_t p = 0; p < job->f->points * job->f->points; p++) {
         int64_t from, count;
         mg_tiles_of_point(&slab->tiles, job->f->points, p, &from, &count);
@@ -157,35 +182,37 @@ static void place_result(const filter_job *job, const slab *slab, const mg_tile 
   int64_t offset[MG_WINOGRAD_POINTS], h = f->outputs - t->short_y, w = f->outputs - t->short_x;
   real *in[MG_WINOGRAD_POINTS], *to[MG_WINOGRAD_POINTS];
   find_points(f, t, slab->products + place * slab->columns, slab->tiles.count * slab->columns, in);
-  mg_find_pixels(&job->to, t, h, w, offset);
+  mg_find_pixels(&slab->field.to, t, h, w, offset);
   for (int64_t i = 0; i < h * w; i++) to[i] = offset[i] < 0 ? slab->outside : job->result + offset[i] + slab->column;
   f->result[t->short_y][t->short_x](slab->columns, (const real *const *)in, false, to);
   for (int64_t i = 0; job->bias && i < h * w; i++)
     if (offset[i] >= 0) mg_kernel->accumulate(slab->columns, job->bias + slab->column, to[i]);
 }
 
-/* Some tiles' part of the columns. */
+/* Some tiles' part of the columns.  Neighbours among the tasks are phases of the same tiles: they read the same source.
+ */
 static void chunk_task(void *argument, int64_t index) {
   const filter_job *job = argument;
-  int64_t points = job->f->points * job->f->points, group = index % job->groups;
-  int64_t panels = mg_pieces(job->columns, job->panel);
-  int64_t first = index / job->groups * job->most;
-  slab slab = {.tiles = mg_tile_chunk(&job->grid, first, MG_MIN(job->most, job->grid.tiles - first)),
-               .column = panels * group / job->groups * job->panel};
-  slab.columns = MG_MIN(panels * (group + 1) / job->groups * job->panel, job->columns) - slab.column;
+  int64_t points = job->f->points * job->f->points, group = index / job->phases % job->groups;
+  int64_t first = index / job->phases / job->groups * job->most;
+  slab slab = {.field = field_of(job, index % job->phases), .column = group * job->width};
+  const mg_grid *grid = &slab.field.grid;
+  if (first >= grid->tiles) return; /* a phase may be smaller than the first */
+  slab.tiles = mg_tile_chunk(grid, first, MG_MIN(job->most, grid->tiles - first));
+  slab.columns = MG_MIN(job->width, job->columns - slab.column);
   slab.data = job->scratch + mg_worker() * job->scratch_size;
   slab.products = slab.data + points * job->most * job->row;
-  slab.outside = slab.products + points * job->most * job->columns;
-  slab.weights = slab.outside + job->columns;
+  slab.outside = slab.products + points * job->most * job->width;
+  slab.weights = slab.outside + job->width;
   for (int64_t i = first; i < first + slab.tiles.count; i++) {
-    mg_tile t = mg_find_tile(&job->grid, i);
-    transform_data(job->f, &job->from, job->parts, &t, job->source, job->zeros, false,
-                   slab.data + mg_tile_place(&slab.tiles, &job->grid, i, &t) * job->row, slab.tiles.count * job->row);
+    mg_tile t = mg_find_tile(grid, i);
+    transform_data(job->f, &slab.field.from, job->parts, &t, job->source, job->zeros, false,
+                   slab.data + mg_tile_place(&slab.tiles, grid, i, &t) * job->row, slab.tiles.count * job->row);
   }
   multiply(job, &slab);
   for (int64_t i = first; i < first + slab.tiles.count; i++) {
-    mg_tile t = mg_find_tile(&job->grid, i);
-    place_result(job, &slab, &t, mg_tile_place(&slab.tiles, &job->grid, i, &t));
+    mg_tile t = mg_find_tile(grid, i);
+    place_result(job, &slab, &t, mg_tile_place(&slab.tiles, grid, i, &t));
   }
 }
 
@@ -198,71 +225,60 @@ static int64_t chunk_size(int64_t numbers, int64_t tiles) {
 static bool filter(filter_job *job) {
   const mg_winograd *f = job->f;
   int64_t points = f->points * f->points, taps = f->taps * f->taps, threads = mg_threads();
-  job->row = job->k + PAD;
-  job->panel = mg_gemm_columns(job->columns);
-  job->depth = MG_MIN(WEIGHT_SIZE / points / 16 * 16, job->k);
+  int64_t tiles = field_of(job, 0).grid.tiles, channels = job->k / (job->parts * job->parts);
   /* As many tasks for each thread, of as many tiles; but of no fewer than are worth the transform of weights. */
-  int64_t most = MG_MAX(chunk_size(points * (job->k + job->columns), job->grid.tiles) / threads, ROW_BLOCK);
-  int64_t tasks = mg_pieces(job->grid.tiles, most * threads) * threads;
-  job->most = MG_MIN(MG_MAX(mg_pieces(mg_pieces(job->grid.tiles, tasks), 8) * 8, ROW_BLOCK), job->grid.tiles);
-  job->scratch_size = points * job->most * (job->row + job->columns) + job->columns +
+  int64_t most = MG_MAX(chunk_size(points * (job->k + job->columns), tiles) / threads, ROW_BLOCK);
+  int64_t multiple = job->phases % threads ? threads : 1;
+  int64_t chunks = mg_pieces(tiles, most * multiple) * multiple;
+  job->most = MG_MIN(MG_MAX(mg_pieces(mg_pieces(tiles, chunks), 8) * 8, ROW_BLOCK), tiles);
+  chunks = mg_pieces(tiles, job->most);
+  int64_t lanes = MG_WINOGRAD_CHANNELS, groups = mg_pieces(threads, chunks * job->phases);
+  job->width = mg_pieces(mg_pieces(job->columns, lanes), groups) * lanes;
+  job->groups = mg_pieces(job->columns, job->width);
+  job->row = job->k + PAD;
+  job->panel = mg_gemm_columns(job->width);
+  job->depth = MG_MIN(WEIGHT_SIZE / points / 16 * 16, job->k);
+  job->scratch_size = points * job->most * (job->row + job->width) + job->width +
                       (points + (job->backward ? taps : 0)) * job->depth * job->panel;
   size_t capacity;
-  real *memory = mg_scratch_get((size_t)(threads * job->scratch_size + job->from.channels) * sizeof(real), &capacity);
+  real *memory = mg_scratch_get((size_t)(threads * job->scratch_size + channels) * sizeof(real), &capacity);
   if (!memory) return false;
   job->scratch = memory;
-  job->zeros = memset(memory + threads * job->scratch_size, 0, (size_t)job->from.channels * sizeof(real));
-  int64_t chunks = mg_pieces(job->grid.tiles, job->most);
-  job->groups = MG_MIN(mg_pieces(threads, chunks), mg_pieces(job->columns, job->panel));
-  mg_parallel(chunks * job->groups, chunk_task, job);
+  job->zeros = memset(memory + threads * job->scratch_size, 0, (size_t)channels * sizeof(real));
+  mg_parallel(chunks * job->groups * job->phases, chunk_task, job);
   mg_scratch_put(memory, capacity);
   return true;
 }
 
 bool mg_winograd_forward(const mg_conv *v, const mg_winograd *f, const real *x, const real *weight, const real *bias,
                          real *y) {
-  const mg_geometry *g = &v->geometry;
-  int64_t s = g->stride[0];
+  int64_t s = v->geometry.stride[0];
   return filter(&(filter_job){.f = f,
                               .conv = v,
-                              .grid = mg_tile_grid(f->outputs, v->n, v->oh, v->ow),
-                              .from = {v->h, v->w, v->c, s, -g->padding[0], -g->padding[1]},
-                              .to = {v->oh, v->ow, v->o, 1, 0, 0},
-                              .parts = s,
                               .source = x,
                               .weight = weight,
                               .bias = bias,
                               .result = y,
+                              .phases = 1,
+                              .parts = s,
                               .k = s * s * v->c,
                               .columns = v->o});
 }
 
-/* Pixels of x whose coordinates leave the same remainder by the stride are a filter's outputs over y. */
 bool mg_winograd_input(const mg_conv *v, const mg_winograd *f, const real *y, const real *weight, const real *bias,
                        real *x) {
-  const mg_geometry *g = &v->geometry;
-  int64_t s = g->stride[0];
-  for (int64_t phase = 0; phase < s * s; phase++) {
-    int64_t py = phase / s, px = phase % s, reach_y = py + g->padding[0], reach_x = px + g->padding[1];
-    if (py >= v->h || px >= v->w) continue;
-    if (!filter(&(filter_job){.f = f,
+  int64_t s = v->geometry.stride[0];
+  return filter(&(filter_job){.f = f,
                               .conv = v,
-                              .grid = mg_tile_grid(f->outputs, v->n, mg_pieces(v->h - py, s), mg_pieces(v->w - px, s)),
-                              .from = {v->oh, v->ow, v->o, 1, reach_y / s - f->taps + 1, reach_x / s - f->taps + 1},
-                              .to = {v->h, v->w, v->c, s, py, px},
-                              .parts = 1,
+                              .backward = true,
                               .source = y,
                               .weight = weight,
                               .bias = bias,
                               .result = x,
-                              .backward = true,
-                              .tap_y = reach_y % s,
-                              .tap_x = reach_x % s,
+                              .phases = s * s,
+                              .parts = 1,
                               .k = v->o,
-                              .columns = v->c}))
-      return false;
-  }
-  return true;
+                              .columns = v->c});
 }
 
 /* ---- the weight's gradient ------------------------------------------------------------------ */
@@ -304,8 +320,8 @@ static void weight_task(void *argument, int64_t index) {
   const mg_winograd *f = job->f;
   const mg_conv *v = job->conv;
   int64_t s = v->geometry.stride[0], panels = mg_pieces(v->o, job->panel), points = f->points * f->points;
-  int64_t part = index % (s * s), channel = index / (s * s) / panels * CHANNEL_BLOCK;
-  int64_t column = index / (s * s) % panels * job->panel, width = MG_MIN(job->panel, v->o - column);
+  int64_t column = index % panels * job->panel, width = MG_MIN(job->panel, v->o - column);
+  int64_t part = index / panels % (s * s), channel = index / panels / (s * s) * CHANNEL_BLOCK;
   int64_t channels = MG_MIN(CHANNEL_BLOCK, v->c - channel);
   real *products = job->scratch + mg_worker() * job->scratch_size;
   real *gradient = products + points * CHANNEL_BLOCK * job->panel, *pack = gradient + 9 * job->panel;

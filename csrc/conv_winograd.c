@@ -17,9 +17,12 @@
 #define CHUNK_MIN 256        /* ... at least so many tiles */
 #define ROW_BLOCK 64         /* tiles that are worth the transform of weights */
 #define TRANSFORM_TILES 8    /* tiles of a transform's task, for a gradient */
-#define WEIGHT_SIZE 1600     /* rows of transformed weights, of all points, held at once */
+#define WEIGHT_SIZE 3200     /* rows of transformed weights, of all points, held at once */
 #define CHANNEL_BLOCK 64     /* rows of a weight gradient's task */
 #define PAD 16               /* so that rows are not a power of two apart, and meet in cache */
+
+/* From the matrix of one point to the next one's; as rows, not a power of two apart. */
+static int64_t step(int64_t rows, int64_t columns) { return rows * columns + PAD; }
 
 /* A pointer to each of the points that a tile has, row by row, the first of which stands at `start`. */
 static void find_points(const mg_winograd *f, const mg_tile *t, real *start, int64_t point_stride, real **at) {
@@ -138,7 +141,8 @@ static void transform_weights(const filter_job *job, const field *field, int64_t
                               int64_t width, real *out) {
   const mg_conv *v = job->conv;
   int64_t r = job->f->taps, s = v->geometry.stride[0], points = job->f->points * job->f->points;
-  real *turned = out + points * job->depth * width;
+  int64_t stride = step(job->depth, width);
+  real *turned = out + points * stride;
   const real *in[9];
   real *to[MG_WINOGRAD_POINTS];
   for (int64_t tap = 0; job->backward && tap < r * r; tap++) {
@@ -153,7 +157,7 @@ static void transform_weights(const filter_job *job, const field *field, int64_t
       in[tap] = job->backward ? turned + (tap * count + l) * width
                               : job->weight + ((y * v->kw + x) * v->c + c) * v->o + column;
     }
-    for (int64_t p = 0; p < points; p++) to[p] = out + (p * job->depth + l) * width;
+    for (int64_t p = 0; p < points; p++) to[p] = out + p * stride + l * width;
     job->f->weight(width, in, false, to);
   }
 }
@@ -167,10 +171,10 @@ static void multiply(const filter_job *job, const slab *slab) {
       for (int64_t p = 0; p < job->f->points * job->f->points; p++) {
         int64_t from, count;
         mg_tiles_of_point(&slab->tiles, job->f->points, p, &from, &count);
-        from += p * slab->tiles.count;
-        mg_gemm_packed(count, slab->data + from * job->row + k, job->row,
-                       &(mg_packed){width, depth, slab->weights + p * job->depth * width}, NULL, k > 0,
-                       slab->products + from * slab->columns + column, slab->columns);
+        mg_gemm_packed(count, slab->data + p * step(slab->tiles.count, job->row) + from * job->row + k, job->row,
+                       &(mg_packed){width, depth, slab->weights + p * step(job->depth, width)}, NULL, k > 0,
+                       slab->products + p * step(slab->tiles.count, slab->columns) + from * slab->columns + column,
+                       slab->columns);
       }
     }
   }
@@ -181,7 +185,7 @@ static void place_result(const filter_job *job, const slab *slab, const mg_tile 
   const mg_winograd *f = job->f;
   int64_t offset[MG_WINOGRAD_POINTS], h = f->outputs - t->short_y, w = f->outputs - t->short_x;
   real *in[MG_WINOGRAD_POINTS], *to[MG_WINOGRAD_POINTS];
-  find_points(f, t, slab->products + place * slab->columns, slab->tiles.count * slab->columns, in);
+  find_points(f, t, slab->products + place * slab->columns, step(slab->tiles.count, slab->columns), in);
   mg_find_pixels(&slab->field.to, t, h, w, offset);
   for (int64_t i = 0; i < h * w; i++) to[i] = offset[i] < 0 ? slab->outside : job->result + offset[i] + slab->column;
   f->result[t->short_y][t->short_x](slab->columns, (const real *const *)in, false, to);
@@ -201,13 +205,13 @@ static void chunk_task(void *argument, int64_t index) {
   slab.tiles = mg_tile_chunk(grid, first, MG_MIN(job->most, grid->tiles - first));
   slab.columns = MG_MIN(job->width, job->columns - slab.column);
   slab.data = job->scratch + mg_worker() * job->scratch_size;
-  slab.products = slab.data + points * job->most * job->row;
-  slab.outside = slab.products + points * job->most * job->width;
+  slab.products = slab.data + points * step(job->most, job->row);
+  slab.outside = slab.products + points * step(job->most, job->width);
   slab.weights = slab.outside + job->width;
   for (int64_t i = first; i < first + slab.tiles.count; i++) {
     mg_tile t = mg_find_tile(grid, i);
     transform_data(job->f, &slab.field.from, job->parts, &t, job->source, job->zeros, false,
-                   slab.data + mg_tile_place(&slab.tiles, grid, i, &t) * job->row, slab.tiles.count * job->row);
+                   slab.data + mg_tile_place(&slab.tiles, grid, i, &t) * job->row, step(slab.tiles.count, job->row));
   }
   multiply(job, &slab);
   for (int64_t i = first; i < first + slab.tiles.count; i++) {
@@ -238,8 +242,9 @@ static bool filter(filter_job *job) {
   job->row = job->k + PAD;
   job->panel = mg_gemm_columns(job->width);
   job->depth = MG_MIN(WEIGHT_SIZE / points / 16 * 16, job->k);
-  job->scratch_size = points * job->most * (job->row + job->width) + job->width +
-                      (points + (job->backward ? taps : 0)) * job->depth * job->panel;
+  job->scratch_size =
+      points * (step(job->most, job->row) + step(job->most, job->width) + step(job->depth, job->panel)) + job->width +
+      (job->backward ? taps * job->depth * job->panel : 0);
   size_t capacity;
   real *memory = mg_scratch_get((size_t)(threads * job->scratch_size + channels) * sizeof(real), &capacity);
   if (!memory) return false;
@@ -308,9 +313,9 @@ static void both_task(void *argument, int64_t index) {
     mg_tile t = mg_find_tile(&job->grid, i);
     int64_t place = mg_tile_place(tiles, &job->grid, i, &t);
     transform_data(f, &job->x_plane, job->x_plane.step, &t, job->x, job->zeros, job->stream,
-                   job->data + place * job->row, tiles->count * job->row);
+                   job->data + place * job->row, step(tiles->count, job->row));
     transform_tile(f, f->result_adjoint, &job->y_plane, &t, f->outputs, job->y, job->zeros, job->stream,
-                   job->results + place * job->y_plane.channels, tiles->count * job->y_plane.channels);
+                   job->results + place * job->y_plane.channels, step(tiles->count, job->y_plane.channels));
   }
 }
 
@@ -324,18 +329,19 @@ static void weight_task(void *argument, int64_t index) {
   int64_t part = index / panels % (s * s), channel = index / panels / (s * s) * CHANNEL_BLOCK;
   int64_t channels = MG_MIN(CHANNEL_BLOCK, v->c - channel);
   real *products = job->scratch + mg_worker() * job->scratch_size;
-  real *gradient = products + points * CHANNEL_BLOCK * job->panel, *pack = gradient + 9 * job->panel;
+  real *gradient = products + points * step(CHANNEL_BLOCK, job->panel), *pack = gradient + 9 * job->panel;
   for (int64_t p = 0; p < points; p++) {
     int64_t from, count;
     mg_tiles_of_point(&job->tiles, f->points, p, &from, &count);
-    from += p * job->tiles.count;
-    mg_gemm_transposed(channels, width, count, job->data + from * job->row + part * v->c + channel, job->row,
-                       job->results + from * v->o + column, v->o, false, products + p * channels * width, width, pack);
+    mg_gemm_transposed(channels, width, count,
+                       job->data + p * step(job->tiles.count, job->row) + from * job->row + part * v->c + channel,
+                       job->row, job->results + p * step(job->tiles.count, v->o) + from * v->o + column, v->o, false,
+                       products + p * step(channels, width), width, pack);
   }
   for (int64_t c = 0; c < channels; c++) {
     const real *in[MG_WINOGRAD_POINTS];
     real *to[9], *out[9];
-    for (int64_t p = 0; p < points; p++) in[p] = products + (p * channels + c) * width;
+    for (int64_t p = 0; p < points; p++) in[p] = products + p * step(channels, width) + c * width;
     for (int64_t tap = 0; tap < f->taps * f->taps; tap++) {
       int64_t ky = s * (tap / f->taps) + part / s, kx = s * (tap % f->taps) + part % s;
       out[tap] = job->weight + ((ky * v->kw + kx) * v->c + channel + c) * v->o + column;
@@ -362,8 +368,8 @@ bool mg_winograd_weight(const mg_conv *v, const mg_winograd *f, const real *x, c
                     .stream = mg_threads_apart(),
                     .panel = mg_gemm_columns(v->o)};
   int64_t most = chunk_size(points * (s * s * v->c + v->o), job.grid.tiles);
-  job.scratch_size = points * CHANNEL_BLOCK * job.panel + 9 * job.panel + mg_gemm_scratch(most);
-  int64_t data = points * most * job.row, results = points * most * v->o, zeros = MG_MAX(v->c, v->o);
+  job.scratch_size = points * step(CHANNEL_BLOCK, job.panel) + 9 * job.panel + mg_gemm_scratch(most);
+  int64_t data = points * step(most, job.row), results = points * step(most, v->o), zeros = MG_MAX(v->c, v->o);
   size_t capacity;
   real *memory =
       mg_scratch_get((size_t)(data + results + threads * job.scratch_size + zeros) * sizeof(real), &capacity);

@@ -9,17 +9,11 @@
 #include "parallel.h"
 #include "storage.h"
 
-/* Tiles are taken so many at a time that their transforms stay in the outer cache.  For each of the
- * points of the algorithm there is one product of matrices: tiles by summed channels, times summed
- * channels by result channels. */
+/* For each of the points of the algorithm there is one product of matrices: tiles by summed channels, times
+ * summed channels by result channels.  Tiles, and when filtering summed channels as well, are taken so many at a
+ * time that their transforms stay in the outer cache until they are multiplied. */
 
-#define CHUNK_SIZE (2 << 20) /* numbers that a chunk's transforms may take, if it has ... */
-#define CHUNK_MIN 256        /* ... at least so many tiles */
-#define ROW_BLOCK 64         /* tiles that are worth the transform of weights */
-#define TRANSFORM_TILES 8    /* tiles of a transform's task, for a gradient */
-#define WEIGHT_SIZE 3200     /* rows of transformed weights, of all points, held at once */
-#define CHANNEL_BLOCK 64     /* rows of a weight gradient's task */
-#define PAD 16               /* so that rows are not a power of two apart, and meet in cache */
+#define PAD 16 /* so that rows are not a power of two apart, and meet in cache */
 
 /* From the matrix of one point to the next one's; as rows, not a power of two apart. */
 static int64_t step(int64_t rows, int64_t columns) { return rows * columns + PAD; }
@@ -30,27 +24,33 @@ static void find_points(const mg_winograd *f, const mg_tile *t, real *start, int
     for (int64_t j = 0; j < f->points - t->short_x; j++) *at++ = start + (i * f->points + j) * point_stride;
 }
 
-/* Transform one tile of an image, of `side` pixels where it is not short, to its points. */
+/* Transform one tile of an image, of `side` pixels where it is not short, to its points: channels from the image's
+ * first on. */
 static void transform_tile(const mg_winograd *f, mg_transform *const transform[2][2], const mg_plane *p,
-                           const mg_tile *t, int64_t side, const real *image, const real *zeros, bool stream, real *out,
-                           int64_t point_stride) {
+                           const mg_tile *t, int64_t side, int64_t channels, const real *image, const real *zeros,
+                           bool stream, real *out, int64_t point_stride) {
   int64_t offset[MG_WINOGRAD_POINTS], h = side - t->short_y, w = side - t->short_x;
   const real *in[MG_WINOGRAD_POINTS];
   real *to[MG_WINOGRAD_POINTS];
   mg_find_pixels(p, t, h, w, offset);
   for (int64_t i = 0; i < h * w; i++) in[i] = offset[i] < 0 ? zeros : image + offset[i];
   find_points(f, t, out, point_stride, to);
-  transform[t->short_y][t->short_x](p->channels, in, stream, to);
+  transform[t->short_y][t->short_x](channels, in, stream, to);
 }
 
-/* The same for the data of each of parts x parts interleaved images, one behind the other. */
-static void transform_data(const mg_winograd *f, const mg_plane *p, int64_t parts, const mg_tile *t, const real *image,
-                           const real *zeros, bool stream, real *out, int64_t point_stride) {
-  for (int64_t part = 0; part < parts * parts; part++) {
+/* The data of parts x parts interleaved images, whose channels are numbered one image behind the other: from channel k
+ * on, `depth` of them. */
+static void transform_data(const mg_winograd *f, const mg_plane *p, int64_t parts, const mg_tile *t, int64_t k,
+                           int64_t depth, const real *image, const real *zeros, bool stream, real *out,
+                           int64_t point_stride) {
+  int64_t channels;
+  for (int64_t done = 0; done < depth; done += channels) {
+    int64_t part = (k + done) / p->channels, first = (k + done) % p->channels;
     mg_plane from = *p;
     from.y += part / parts;
     from.x += part % parts;
-    transform_tile(f, f->data, &from, t, f->points, image, zeros, stream, out + part * p->channels, point_stride);
+    channels = MG_MIN(p->channels - first, depth - done);
+    transform_tile(f, f->data, &from, t, f->points, channels, image + first, zeros, stream, out + done, point_stride);
   }
 }
 
@@ -83,6 +83,10 @@ const mg_winograd *mg_conv_winograd(const mg_conv *v) {
 
 /* ---- filtering ----------------------------------------------------------------------------- */
 
+#define DATA_SIZE (240 << 10) /* numbers of transformed data that a task holds at once, if they are of ... */
+#define DATA_MIN 64           /* ... at least so many tiles, which are worth the transform of weights */
+#define DEPTH_SIZE 3200       /* summed channels of all points, transformed at once */
+
 typedef struct filter_job {
   const mg_winograd *f;
   const mg_conv *conv;
@@ -94,8 +98,8 @@ typedef struct filter_job {
   int64_t k, columns;    /* summed channels of all parts; channels of the result */
   int64_t most;          /* tiles of a task */
   int64_t groups, width; /* parts of the columns, where there are fewer chunks than threads; columns of a part */
+  int64_t panel, depth;  /* columns and summed channels that are transformed at a time */
   int64_t row;           /* numbers between tiles' rows of data */
-  int64_t panel, depth;  /* columns and summed channels whose weights are transformed at a time */
   int64_t scratch_size;  /* of a thread: always the same part of memory, whatever is filtered, so that
                             lines of cache stay where they are */
   real *scratch;
@@ -132,7 +136,7 @@ typedef struct slab {
   field field;
   mg_chunk tiles;
   int64_t column, columns; /* of the result */
-  real *data, *products;   /* (points, count, row), (points, count, columns) */
+  real *data, *products;   /* (points, tiles, row), (points, tiles, columns) */
   real *weights, *outside; /* transformed weights; where pixels outside of the image go */
 } slab;
 
@@ -162,19 +166,31 @@ static void transform_weights(const filter_job *job, const field *field, int64_t
   }
 }
 
+/* Transform summed channels k .. k + depth - 1 of the slab's tiles. */
+static void transform_slab(const filter_job *job, const slab *slab, int64_t k, int64_t depth) {
+  const mg_grid *grid = &slab->field.grid;
+  const mg_chunk *tiles = &slab->tiles;
+  for (int64_t i = tiles->first; i < tiles->first + tiles->count; i++) {
+    mg_tile t = mg_find_tile(grid, i);
+    transform_data(job->f, &slab->field.from, job->parts, &t, k, depth, job->source, job->zeros, false,
+                   slab->data + mg_tile_place(tiles, grid, i, &t) * job->row, step(tiles->count, job->row));
+  }
+}
+
 static void multiply(const filter_job *job, const slab *slab) {
-  for (int64_t column = 0; column < slab->columns; column += job->panel) {
-    int64_t width = MG_MIN(job->panel, slab->columns - column);
-    for (int64_t k = 0; k < job->k; k += job->depth) {
-      int64_t depth = MG_MIN(job->depth, job->k - k);
+  int64_t points = job->f->points, tiles = slab->tiles.count;
+  for (int64_t k = 0; k < job->k; k += job->depth) {
+    int64_t depth = MG_MIN(job->depth, job->k - k);
+    transform_slab(job, slab, k, depth);
+    for (int64_t column = 0; column < slab->columns; column += job->panel) {
+      int64_t width = MG_MIN(job->panel, slab->columns - column);
       transform_weights(job, &slab->field, k, depth, slab->column + column, width, slab->weights);
-      for (int64_t p = 0; p < job->f->points * job->f->points; p++) {
+      for (int64_t p = 0; p < points * points; p++) {
         int64_t from, count;
-        mg_tiles_of_point(&slab->tiles, job->f->points, p, &from, &count);
-        mg_gemm_packed(count, slab->data + p * step(slab->tiles.count, job->row) + from * job->row + k, job->row,
+        mg_tiles_of_point(&slab->tiles, points, p, &from, &count);
+        mg_gemm_packed(count, slab->data + p * step(tiles, job->row) + from * job->row, job->row,
                        &(mg_packed){width, depth, slab->weights + p * step(job->depth, width)}, NULL, k > 0,
-                       slab->products + p * step(slab->tiles.count, slab->columns) + from * slab->columns + column,
-                       slab->columns);
+                       slab->products + p * step(tiles, slab->columns) + from * slab->columns + column, slab->columns);
       }
     }
   }
@@ -208,11 +224,6 @@ static void chunk_task(void *argument, int64_t index) {
   slab.products = slab.data + points * step(job->most, job->row);
   slab.outside = slab.products + points * step(job->most, job->width);
   slab.weights = slab.outside + job->width;
-  for (int64_t i = first; i < first + slab.tiles.count; i++) {
-    mg_tile t = mg_find_tile(grid, i);
-    transform_data(job->f, &slab.field.from, job->parts, &t, job->source, job->zeros, false,
-                   slab.data + mg_tile_place(&slab.tiles, grid, i, &t) * job->row, step(slab.tiles.count, job->row));
-  }
   multiply(job, &slab);
   for (int64_t i = first; i < first + slab.tiles.count; i++) {
     mg_tile t = mg_find_tile(grid, i);
@@ -220,28 +231,32 @@ static void chunk_task(void *argument, int64_t index) {
   }
 }
 
-/* The tiles whose transforms, of so many numbers a tile, are held at once: few enough for the cache, enough of
- * them to be worth the weights. */
-static int64_t chunk_size(int64_t numbers, int64_t tiles) {
-  return MG_MIN(MG_MAX(CHUNK_SIZE / numbers / ROW_BLOCK * ROW_BLOCK, CHUNK_MIN), tiles);
+/* How many tiles a task takes, and how many such tasks there are: as much for each thread. */
+static int64_t cut_tiles(filter_job *job, const mg_grid *grid) {
+  int64_t points = points_along(job->f, &grid->y) * points_along(job->f, &grid->x) / (grid->y.tiles * grid->x.tiles);
+  int64_t most = MG_MAX(DATA_SIZE / (points * job->row), DATA_MIN), threads = mg_threads();
+  int64_t multiple = job->phases % threads ? threads : 1;
+  int64_t chunks = mg_pieces(grid->tiles, most * multiple) * multiple;
+  job->most = MG_MIN(MG_MAX(mg_pieces(mg_pieces(grid->tiles, chunks), 8) * 8, DATA_MIN), grid->tiles);
+  return mg_pieces(grid->tiles, job->most);
+}
+
+/* Parts of the columns. */
+static void cut_columns(filter_job *job, int64_t parts) {
+  int64_t lanes = MG_WINOGRAD_CHANNELS;
+  job->width = mg_pieces(mg_pieces(job->columns, lanes), parts) * lanes;
+  job->groups = mg_pieces(job->columns, job->width);
+  job->panel = mg_gemm_columns(job->width);
 }
 
 static bool filter(filter_job *job) {
-  const mg_winograd *f = job->f;
-  int64_t points = f->points * f->points, taps = f->taps * f->taps, threads = mg_threads();
-  int64_t tiles = field_of(job, 0).grid.tiles, channels = job->k / (job->parts * job->parts);
-  /* As many tasks for each thread, of as many tiles; but of no fewer than are worth the transform of weights. */
-  int64_t most = MG_MAX(chunk_size(points * (job->k + job->columns), tiles) / threads, ROW_BLOCK);
-  int64_t multiple = job->phases % threads ? threads : 1;
-  int64_t chunks = mg_pieces(tiles, most * multiple) * multiple;
-  job->most = MG_MIN(MG_MAX(mg_pieces(mg_pieces(tiles, chunks), 8) * 8, ROW_BLOCK), tiles);
-  chunks = mg_pieces(tiles, job->most);
-  int64_t lanes = MG_WINOGRAD_CHANNELS, groups = mg_pieces(threads, chunks * job->phases);
-  job->width = mg_pieces(mg_pieces(job->columns, lanes), groups) * lanes;
-  job->groups = mg_pieces(job->columns, job->width);
-  job->row = job->k + PAD;
-  job->panel = mg_gemm_columns(job->width);
-  job->depth = MG_MIN(WEIGHT_SIZE / points / 16 * 16, job->k);
+  int64_t points = job->f->points * job->f->points, taps = job->f->taps * job->f->taps, threads = mg_threads();
+  field largest = field_of(job, 0);
+  int64_t channels = largest.from.channels;
+  job->depth = MG_MIN(DEPTH_SIZE / points / MG_WINOGRAD_CHANNELS * MG_WINOGRAD_CHANNELS, job->k);
+  job->row = job->depth + PAD;
+  int64_t chunks = cut_tiles(job, &largest.grid);
+  cut_columns(job, mg_pieces(threads, chunks * job->phases));
   job->scratch_size =
       points * (step(job->most, job->row) + step(job->most, job->width) + step(job->depth, job->panel)) + job->width +
       (job->backward ? taps * job->depth * job->panel : 0);
@@ -288,6 +303,12 @@ bool mg_winograd_input(const mg_conv *v, const mg_winograd *f, const real *y, co
 
 /* ---- the weight's gradient ------------------------------------------------------------------ */
 
+#define CHUNK_SIZE (2 << 20) /* numbers of transformed data and results held at once, if they are of ... */
+#define CHUNK_MIN 256        /* ... at least so many tiles; */
+#define CHUNK_MULTIPLE 64    /* of so many tiles */
+#define TRANSFORM_TILES 8    /* tiles of a transform's task */
+#define CHANNEL_BLOCK 64     /* rows of a product's task */
+
 typedef struct weight_job {
   const mg_winograd *f;
   const mg_conv *conv;
@@ -296,13 +317,19 @@ typedef struct weight_job {
   const real *x, *y;
   real *weight;
   mg_chunk tiles;
-  int64_t row; /* as in filter_job */
+  int64_t row; /* as in filter_job, of the channels of all parts */
   bool stream; /* transforms go past the caches: all threads are about to read them (apart.h) */
   int64_t panel, scratch_size;
   real *data, *results, *scratch; /* (points, count, row), (points, count, o) */
   const real *zeros;
 } weight_job;
 
+/* The tiles whose transforms, of so many numbers a tile, are held at once. */
+static int64_t chunk_size(int64_t numbers, int64_t tiles) {
+  return MG_MIN(MG_MAX(CHUNK_SIZE / numbers / CHUNK_MULTIPLE * CHUNK_MULTIPLE, CHUNK_MIN), tiles);
+}
+
+/* Some tiles' data and results. */
 static void both_task(void *argument, int64_t index) {
   const weight_job *job = argument;
   const mg_winograd *f = job->f;
@@ -312,10 +339,11 @@ static void both_task(void *argument, int64_t index) {
   for (int64_t i = first; i < end; i++) {
     mg_tile t = mg_find_tile(&job->grid, i);
     int64_t place = mg_tile_place(tiles, &job->grid, i, &t);
-    transform_data(f, &job->x_plane, job->x_plane.step, &t, job->x, job->zeros, job->stream,
+    transform_data(f, &job->x_plane, job->x_plane.step, &t, 0, job->row - PAD, job->x, job->zeros, job->stream,
                    job->data + place * job->row, step(tiles->count, job->row));
-    transform_tile(f, f->result_adjoint, &job->y_plane, &t, f->outputs, job->y, job->zeros, job->stream,
-                   job->results + place * job->y_plane.channels, step(tiles->count, job->y_plane.channels));
+    transform_tile(f, f->result_adjoint, &job->y_plane, &t, f->outputs, job->y_plane.channels, job->y, job->zeros,
+                   job->stream, job->results + place * job->y_plane.channels,
+                   step(tiles->count, job->y_plane.channels));
   }
 }
 

@@ -124,9 +124,10 @@ static int run_layer(const run *r, int position, mg_tensor **values, int n, int 
   return n;
 }
 
-/* Run the layers at this position and the next as one, where they can be (layer_pair.h): 1; 0 where
- * they can't, and nothing has happened; or a failure. */
+/* Run the layers at this position and the next as one, where they can be (layer_pair.h) and nobody asks
+ * what comes between them: 1; 0 where they can't, and nothing has happened; or a failure. */
 static int run_pair(const run *r, int position, mg_tensor **values) {
+  if (mgl_is_watching()) return 0;
   lua_State *L = r->L;
   size_t mark = mg_pool_mark();
   lua_rawgeti(L, r->fields, position);

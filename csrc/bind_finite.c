@@ -15,6 +15,8 @@ static int tensor_all_finite(lua_State *L) {
 static bool watching;
 static const char found; /* its address is the registry's key of the layer found */
 
+bool mgl_is_watching(void) { return watching; }
+
 void mgl_watch(lua_State *L, int index, mg_tensor *const *values, int count) {
   if (!watching) return;
   for (int i = 0; i < count && watching; i++) {

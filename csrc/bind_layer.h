@@ -43,6 +43,8 @@ bool mgl_collect_for_another(lua_State *L, int *attempts);
 /* What mgl_run does with the results (count of them, where positive) of the layer at index: see
  * bind_finite.c. */
 void mgl_watch(lua_State *L, int index, mg_tensor *const *values, int count);
+/* Whether somebody wants to know of every layer. */
+bool mgl_is_watching(void);
 /* The call of a Module from Lua: any arguments, any results. */
 int mgl_module_call(lua_State *L);
 

@@ -113,11 +113,8 @@ static void pack_panel(bool transposed, int64_t count, int64_t columns, int64_t 
     memset(panel + l * width + columns, 0, (size_t)(width - columns) * sizeof(real));
 }
 
-static void panel_task(void *argument, int64_t index) {
-  const panel_job *job = argument;
+static void multiply_panel(const panel_job *job, mg_cut_task t) {
   const mg_product *p = job->p;
-  mg_cut_task t;
-  if (!mg_cut_find(&job->cut, index, &t)) return;
   int64_t lanes = mg_kernel->gemm_width(), i = t.row, m = t.rows, j = t.column, width = t.columns;
   int64_t row_a = p->trans_a ? 1 : p->lda, step_a = p->trans_a ? p->lda : 1;
   const real *a = p->a + i * row_a, *b = p->b + (p->trans_b ? j * p->ldb : j), *bias = p->bias ? p->bias + j : NULL;
@@ -139,6 +136,17 @@ static void panel_task(void *argument, int64_t index) {
                         p->ldc, packs ? pack : NULL);
 }
 
+static void panel_task(void *argument, int64_t index) {
+  const panel_job *job = argument;
+  const mg_product *p = job->p;
+  mg_cut_task t;
+  if (!mg_cut_find(&job->cut, index, &t)) return;
+  multiply_panel(job, t);
+  if (p->rectified)
+    mg_kernel->rectify_rows(t.rows, MG_MIN(t.columns, p->n - t.column), p->ldc, p->slope,
+                            p->c + t.row * p->ldc + t.column);
+}
+
 static bool by_panels(const mg_product *p) {
   int64_t lanes = mg_kernel->gemm_width();
   panel_job job = {.p = p, .cut = mg_cut_product(p, lanes, PANEL_VECTORS), .stream = mg_cut_streams(p)};
@@ -151,10 +159,26 @@ static bool by_panels(const mg_product *p) {
   return true;
 }
 
+/* ---- the rectifier ------------------------------------------------------------------------------ */
+
+static void rectify_range(void *argument, int64_t begin, int64_t end) {
+  const mg_product *p = argument;
+  mg_kernel->rectify_rows(end - begin, p->n, p->ldc, p->slope, p->c + begin * p->ldc);
+}
+
+/* Of a product by a way that does not see to it itself. */
+static bool rectify(const mg_product *p) {
+  if (p->rectified) mg_parallel_ranges(p->m, MG_MAX(MG_GRAIN / p->n, 1), rectify_range, (void *)p);
+  return true;
+}
+
+/* ---- which way ---------------------------------------------------------------------------------- */
+
 static bool by_kernels(const mg_product *p) {
   bool finite = false;
   if (mg_gemm_is_sparse(p) && !mg_gemm_sparse(p, &finite)) return false;
-  return finite || (mg_gemm_is_better_turned(p) ? mg_gemm_turned(p) : by_panels(p));
+  if (finite) return rectify(p);
+  return mg_gemm_is_better_turned(p) ? mg_gemm_turned(p) && rectify(p) : by_panels(p);
 }
 
 static void dot_task(void *argument, int64_t index) {
@@ -175,10 +199,10 @@ bool mg_gemm(const mg_product *p) {
   if (worth_it && p->trans_b && !p->trans_a && !p->bias && p->m >= 4 && p->m <= FEW_ROWS && p->n >= DOT_BLOCK &&
       p->k >= 4 * width) {
     mg_parallel(p->n / DOT_BLOCK, dot_task, (void *)p);
-    return true;
+    return rectify(p);
   }
   by_blas(p);
-  return true;
+  return rectify(p);
 }
 
 /* ---- packed right-hand sides --------------------------------------------------------------------- */

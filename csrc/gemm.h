@@ -11,6 +11,8 @@ typedef struct mg_product {
   int64_t lda, ldb;
   const real *bias; /* n numbers, or NULL */
   bool add;         /* to what c holds; not with a bias */
+  bool rectified;   /* what comes out goes through the rectifier of this slope (0: ReLU); not with add */
+  real slope;
   real *c;
   int64_t ldc;
 } mg_product;

@@ -54,5 +54,5 @@ bool mg_cut_find(const mg_cut *cut, int64_t index, mg_cut_task *task) {
 }
 
 bool mg_cut_streams(const mg_product *p) {
-  return !p->add && !p->trans_a && p->m * p->n >= MG_GRAIN && mg_threads_apart();
+  return !p->add && !p->rectified && !p->trans_a && p->m * p->n >= MG_GRAIN && mg_threads_apart();
 }

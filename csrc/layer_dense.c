@@ -1,6 +1,7 @@
 /* layer_dense.c: layers that multiply by a weight: Linear, Maxout, Embedding. */
 #include "init.h"
 #include "layer.h"
+#include "layer_pair.h"
 
 /* ---- Linear -------------------------------------------------------------------------------- */
 
@@ -13,9 +14,20 @@ static bool linear_build(mg_layer *layer) {
   return mg_layer_allocate_weight(layer, 2, shape, mg_layer_integer(layer, LINEAR_BIAS) ? shape[1] : 0);
 }
 
+static bool expect_features(const mg_layer *layer, const mg_tensor *x) {
+  return mg_layer_expect_features(x, mg_layer_integer(layer, LINEAR_IN), 1);
+}
+
 static mg_tensor *linear_forward(mg_layer *layer, mg_tensor *const *in) {
-  if (!mg_layer_expect_features(in[0], mg_layer_integer(layer, LINEAR_IN), 1)) return NULL;
+  if (!expect_features(layer, in[0])) return NULL;
   return mg_linear(in[0], layer->tensor[MG_LAYER_WEIGHT], layer->tensor[MG_LAYER_BIAS]);
+}
+
+bool mg_layer_is_linear(const mg_layer *layer) { return layer->type->forward == linear_forward; }
+
+mg_tensor *mg_layer_linear_rectified(mg_layer *layer, mg_tensor *x, double slope) {
+  if (!expect_features(layer, x)) return NULL;
+  return mg_linear_rectified(x, layer->tensor[MG_LAYER_WEIGHT], layer->tensor[MG_LAYER_BIAS], slope);
 }
 
 /* ---- Maxout -------------------------------------------------------------------------------- */

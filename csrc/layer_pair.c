@@ -80,20 +80,26 @@ static bool folds(const mg_layer *product, const mg_layer *norm) {
   return outputs == mg_layer_integer(norm, 0);
 }
 
-/* ---- a batch norm, then a rectifier ------------------------------------------------------------- */
+/* ---- a batch norm or a product, then a rectifier ------------------------------------------------ */
 
-static mg_tensor *forward_rectified(mg_layer *norm, mg_layer *activation, mg_tensor *x) {
+static mg_tensor *forward_rectified(mg_layer *layer, mg_layer *activation, mg_tensor *x) {
   double slope;
   mg_layer_rectifier(activation, &slope);
+  if (layer->training) mg_layer_unfold(layer);
   size_t mark = mg_pool_mark();
-  mg_profile_place before = mg_layer_enter(norm);
-  mg_tensor *y = mg_batch_norm_rectified(norm, x, slope);
+  mg_profile_place before = mg_layer_enter(layer);
+  mg_tensor *y =
+      mg_layer_is_linear(layer) ? mg_layer_linear_rectified(layer, x, slope) : mg_batch_norm_rectified(layer, x, slope);
   mg_profile_enter(before);
   return mg_pool_drain_keep(mark, y);
 }
 
-mg_pair_forward *mg_layer_pair(const mg_layer *first, const mg_layer *second) {
+static bool is_rectified(const mg_layer *layer, const mg_layer *activation) {
   double slope;
+  return (mg_layer_is_linear(layer) || mg_batch_norm_is_by_batch(layer)) && mg_layer_rectifier(activation, &slope);
+}
+
+mg_pair_forward *mg_layer_pair(const mg_layer *first, const mg_layer *second) {
   if (folds(first, second)) return forward_folded;
-  return mg_batch_norm_is_by_batch(first) && mg_layer_rectifier(second, &slope) ? forward_rectified : NULL;
+  return is_rectified(first, second) ? forward_rectified : NULL;
 }

@@ -3,7 +3,8 @@
  * - Linear, Conv2d or ConvTranspose2d, then BatchNorm by running statistics, nothing being recorded:
  *   one product, by the weight and bias into which the norm is folded.  These are made at the first
  *   call and kept on the first layer for as long as all that they were made of is unchanged.
- * - BatchNorm by the batch's statistics, then ReLU or LeakyReLU: one operation, forward and backward.
+ * - BatchNorm by the batch's statistics, or Linear, then ReLU or LeakyReLU: one operation, forward and
+ *   backward.
  */
 #ifndef MG_LAYER_PAIR_H
 #define MG_LAYER_PAIR_H
@@ -28,6 +29,10 @@ void mg_batch_norm_affine(const mg_layer *layer, mg_tensor **scale, mg_tensor **
 double mg_batch_norm_eps(const mg_layer *layer);
 bool mg_batch_norm_is_by_batch(const mg_layer *layer);
 mg_tensor *mg_batch_norm_rectified(mg_layer *layer, mg_tensor *x, double slope);
+
+/* layer_dense.c: a Linear, and its output after such a rectifier. */
+bool mg_layer_is_linear(const mg_layer *layer);
+mg_tensor *mg_layer_linear_rectified(mg_layer *layer, mg_tensor *x, double slope);
 
 /* layer_activation.c: whether this is ReLU (slope 0) or LeakyReLU. */
 bool mg_layer_rectifier(const mg_layer *layer, double *slope);

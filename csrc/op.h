@@ -165,6 +165,7 @@ mg_tensor *mg_tanh(mg_tensor *x);
 mg_tensor *mg_sigmoid(mg_tensor *x);
 mg_tensor *mg_relu(mg_tensor *x);
 mg_tensor *mg_leaky_relu(mg_tensor *x, double slope);
+mg_tensor *mg_rectify(mg_tensor *x, double slope); /* relu where slope is 0, x where it is 1 */
 mg_tensor *mg_elu(mg_tensor *x, double alpha, double scale);
 mg_tensor *mg_gelu(mg_tensor *x);
 mg_tensor *mg_silu(mg_tensor *x);
@@ -197,6 +198,7 @@ mg_tensor *mg_where(mg_tensor *condition, mg_tensor *a, mg_tensor *b); /* a wher
 /* op(a) op(b): (.., m, k) by (.., k, n), the same leading sizes; ta, tb transpose the last two. */
 mg_tensor *mg_matmul(mg_tensor *a, mg_tensor *b, bool ta, bool tb);
 mg_tensor *mg_linear(mg_tensor *x, mg_tensor *weight, mg_tensor *bias); /* (.., in), (in, out), (out) or NULL */
+mg_tensor *mg_linear_rectified(mg_tensor *x, mg_tensor *weight, mg_tensor *bias, double slope);
 /* See ops.def for the shapes; bias and values may be NULL. */
 mg_tensor *mg_maxout(mg_tensor *x, mg_tensor *weight, mg_tensor *piece, mg_tensor *bias, mg_tensor *values);
 mg_tensor *mg_maxout_input(mg_tensor *g, mg_tensor *weight, mg_tensor *piece);

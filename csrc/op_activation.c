@@ -70,14 +70,22 @@ void mg_vjp_relu_grad(mg_node *node, mg_tensor *gg, mg_tensor **gradient) {
 }
 
 /* The sign of the output tells that of the input only where the slope is not negative. */
+bool mg_check_slope(double slope) {
+  if (!(slope >= 0)) return mg_fail("expected slope >= 0, got %g", slope), false;
+  return true;
+}
+
 bool mg_shape_leaky_relu(const mg_call *call, mg_shape *result) {
-  if (!(call->attrs->number[0] >= 0)) return mg_fail("expected slope >= 0, got %g", call->attrs->number[0]), false;
-  return mg_shape_same(call, result);
+  return mg_check_slope(call->attrs->number[0]) && mg_shape_same(call, result);
 }
 
 mg_tensor *mg_leaky_relu(mg_tensor *x, double slope) {
   mg_attrs attrs = {.number = {slope}};
   return mg_apply(MG_OP_leaky_relu, &x, 1, &attrs);
+}
+
+mg_tensor *mg_rectify(mg_tensor *x, double slope) {
+  return slope == 1 ? x : slope == 0 ? mg_relu(x) : mg_leaky_relu(x, slope);
 }
 
 mg_tensor *mg_leaky_relu_grad(mg_tensor *g, mg_tensor *y, double slope) {

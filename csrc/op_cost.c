@@ -15,6 +15,7 @@ double mg_op_flops(const mg_call *call) {
   case MG_OP_matmul:
     return 2 * (double)out->numel * (double)in[1]->shape[in[1]->ndim - (call->attrs->integer[1] ? 1 : 2)];
   case MG_OP_linear:
+  case MG_OP_linear_rectified:
     return 2 * (double)out->numel * (double)in[1]->shape[0];
   case MG_OP_maxout: /* all pieces, unless their values are given */
     return in[4] ? 0 : 2 * (double)out->numel / (double)MG_MAX(out->shape[1], 1) * (double)in[1]->numel;

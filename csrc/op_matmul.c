@@ -79,7 +79,7 @@ bool mg_shape_linear(const mg_call *call, mg_shape *result) {
   return true;
 }
 
-bool mg_forward_linear(mg_call *call) {
+static bool multiply(mg_call *call, bool rectified, double slope) {
   const mg_tensor *x = call->in[0], *weight = call->in[1], *bias = call->in[2];
   int64_t in = weight->shape[0], out = weight->shape[1], rows = in ? x->numel / in : call->out->numel / MG_MAX(out, 1);
   return mg_gemm(&(mg_product){.m = rows,
@@ -90,9 +90,13 @@ bool mg_forward_linear(mg_call *call) {
                                .b = weight->data,
                                .ldb = out,
                                .bias = bias ? bias->data : NULL,
+                               .rectified = rectified,
+                               .slope = (real)slope,
                                .c = call->out->data,
                                .ldc = out});
 }
+
+bool mg_forward_linear(mg_call *call) { return multiply(call, false, 1); }
 
 mg_tensor *mg_linear(mg_tensor *x, mg_tensor *weight, mg_tensor *bias) {
   if (!x || !weight) return NULL;
@@ -151,4 +155,28 @@ void mg_vjp_linear(mg_node *node, mg_tensor *g, mg_tensor **gradient) {
   if (mg_wants(node, 0)) gradient[0] = mg_reshape(mg_matmul(rows, weight, false, true), x->ndim, x->shape);
   if (mg_wants(node, 1)) gradient[1] = weight_gradient(node, as_rows(x, weight->shape[0]), rows);
   if (mg_wants(node, 2)) gradient[2] = mg_sum(rows, 0, false);
+}
+
+/* ---- linear_rectified: linear, then a rectifier ------------------------------------------------- */
+
+bool mg_shape_linear_rectified(const mg_call *call, mg_shape *result) {
+  return mg_check_slope(call->attrs->number[0]) && mg_shape_linear(call, result);
+}
+
+bool mg_forward_linear_rectified(mg_call *call) { return multiply(call, true, call->attrs->number[0]); }
+
+mg_tensor *mg_linear_rectified(mg_tensor *x, mg_tensor *weight, mg_tensor *bias, double slope) {
+  mg_attrs attrs = {.number = {slope}};
+  if (!x || !weight) return NULL;
+  return mg_apply(MG_OP_linear_rectified, (mg_tensor *[]){x, weight, bias}, 3, &attrs);
+}
+
+mg_tensor *mg_compose_linear_rectified(mg_tensor *const *in, int n, const mg_attrs *attrs) {
+  return mg_rectify(mg_compose_linear(in, n, NULL), attrs->number[0]);
+}
+
+void mg_vjp_linear_rectified(mg_node *node, mg_tensor *g, mg_tensor **gradient) {
+  double slope = node->attrs.number[0];
+  mg_tensor *y = mg_output(node);
+  mg_vjp_linear(node, slope == 0 ? mg_relu_grad(g, y) : mg_leaky_relu_grad(g, y, slope), gradient);
 }

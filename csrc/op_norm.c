@@ -58,7 +58,7 @@ mg_tensor *mg_moments(mg_tensor *x) { return mg_apply(MG_OP_moments, &x, 1, NULL
 
 static bool check_features(const mg_tensor *x, const mg_tensor *const *vectors, int n, const mg_tensor *moments,
                            const mg_attrs *attrs) {
-  if (!(attrs->number[1] >= 0)) return mg_fail("expected slope >= 0, got %g", attrs->number[1]), false;
+  if (!mg_check_slope(attrs->number[1])) return false;
   if (x->ndim < 2) return mg_fail("expected rows of features, got %s", mg_tensor_text(x)), false;
   int64_t features = features_of(x);
   for (int i = 0; i < n; i++)
@@ -123,15 +123,10 @@ static mg_tensor *as_rows(mg_tensor *x) {
   return mg_reshape(x, 2, (int64_t[]){x->numel / MG_MAX(features, 1), features});
 }
 
-/* y after the rectifier of this slope; 1 is none. */
-static mg_tensor *rectify(mg_tensor *y, double slope) {
-  return slope == 1 ? y : slope == 0 ? mg_relu(y) : mg_leaky_relu(y, slope);
-}
-
 mg_tensor *mg_compose_batch_norm(mg_tensor *const *in, int n, const mg_attrs *attrs) {
   (void)n;
   mg_tensor *inverse, *unit = normalise(as_rows(in[0]), attrs->number[0], &inverse);
-  mg_tensor *y = rectify(mg_add(mg_mul(unit, in[1]), in[2]), attrs->number[1]);
+  mg_tensor *y = mg_rectify(mg_add(mg_mul(unit, in[1]), in[2]), attrs->number[1]);
   return mg_reshape(y, in[0]->ndim, in[0]->shape);
 }
 

@@ -49,6 +49,7 @@ bool mg_forward_relu(mg_call *call);
 void mg_vjp_relu(mg_node *node, mg_tensor *g, mg_tensor **gradient);
 bool mg_forward_relu_grad(mg_call *call);
 void mg_vjp_relu_grad(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+bool mg_check_slope(double slope); /* of a rectifier; false with an error set */
 bool mg_shape_leaky_relu(const mg_call *call, mg_shape *result);
 bool mg_forward_leaky_relu(mg_call *call);
 void mg_vjp_leaky_relu(mg_node *node, mg_tensor *g, mg_tensor **gradient);
@@ -96,6 +97,10 @@ bool mg_shape_linear(const mg_call *call, mg_shape *result);
 bool mg_forward_linear(mg_call *call);
 void mg_vjp_linear(mg_node *node, mg_tensor *g, mg_tensor **gradient);
 mg_tensor *mg_compose_linear(mg_tensor *const *in, int n, const mg_attrs *attrs);
+bool mg_shape_linear_rectified(const mg_call *call, mg_shape *result);
+bool mg_forward_linear_rectified(mg_call *call);
+void mg_vjp_linear_rectified(mg_node *node, mg_tensor *g, mg_tensor **gradient);
+mg_tensor *mg_compose_linear_rectified(mg_tensor *const *in, int n, const mg_attrs *attrs);
 
 /* op_maxout.c */
 bool mg_shape_maxout(const mg_call *call, mg_shape *result);

@@ -55,6 +55,7 @@ local sources = {
   "csrc/conv_forward.c",
   "csrc/conv_gather.c",
   "csrc/conv_input.c",
+  "csrc/conv_tiles.c",
   "csrc/conv_weight.c",
   "csrc/conv_winograd.c",
   "csrc/crc32c.c",

@@ -1,5 +1,6 @@
 -- Some products go another way than the rest, which must not show in the result: those whose left side is to a good
--- part zeros, and those of few rows with a right side that is stored transposed.
+-- part zeros, and those of few rows with a right side that is stored transposed.  A rectifier after a product is part
+-- of it, and must not show either.
 
 local helper = require "spec.helper"
 local mg = require "moongan"
@@ -111,5 +112,32 @@ describe("a product with a right side stored transposed", function()
     assert.are.equal(63 * 199, finite:sum():item())
     assert.are.equal(0, finite:select(1, 5):sum():item())
     assert.are.equal(0, finite:select(2, 150):sum():item())
+  end)
+end)
+
+describe("a product with a rectifier after it", function()
+  after_each(function() mg.set_threads(2) end)
+
+  -- Few rows; few, and a narrow last panel; many; next to nothing; and half of x is 0.
+  local cases = { { 64, 512, 512 }, { 40, 300, 77 }, { 600, 200, 150 }, { 3, 5, 2 }, { 100, 600, 800, zeros = true } }
+  for _, case in ipairs(cases) do
+    local m, k, n = table.unpack(case)
+    it(string.format("is the plain one, rectified: %d x %d by %d", m, k, n), function()
+      local x, weight, bias = mg.randn(m, k), mg.randn(k, n), mg.randn(n)
+      if case.zeros then x = x:relu() end
+      local plain = mg.linear(x, weight, bias)
+      for _, threads in ipairs{ 1, 3 } do
+        mg.set_threads(threads)
+        same(mg.relu(plain), mg.linear_rectified(x, weight, bias, 0))
+        same(mg.leaky_relu(plain, 0.2), mg.linear_rectified(x, weight, bias, 0.2))
+      end
+    end)
+  end
+
+  it("shows NaN", function()
+    local x, weight = mg.randn(64, 300), mg.randn(300, 200)
+    x[5][9] = 0 / 0
+    local y = mg.linear_rectified(x, weight, nil, 0)
+    assert.are.equal(63 * 200, mg.eq(y, y):sum():item())
   end)
 end)

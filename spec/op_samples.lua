@@ -207,6 +207,22 @@ samples.linear = {
   large = { T{ 150, 400 }, T{ 400, 333 }, T{ 333 } },
 }
 
+samples.linear_rectified = {
+  cases = {
+    { T{ 2, 3 }, T{ 3, 4 }, T{ 4 } }, { T{ 2, 3 }, T{ 3, 4 }, T{ 4 }, arguments = { 0.2 } },
+    { T{ 2, 3 }, T{ 3, 4 }, T{ 4 }, arguments = { 0 } }, { T{ 2, 2, 3 }, T{ 3, 2 }, T{ 2 }, arguments = { 1.5 } },
+    { T{ 3 }, T{ 3, 2 }, T{ 2 }, arguments = { 1 } }, { T{ 0, 3 }, T{ 3, 2 }, T{ 2 }, arguments = { 0.2 } },
+  },
+  reference = function(x, weight, bias, slope)
+    local y = samples.linear.reference(x, weight, bias)
+    return naive.build(y.shape, function(index)
+      local value = naive.get(y, index)
+      return value < 0 and (slope or 0.01) * value or value
+    end)
+  end,
+  large = { T{ 150, 400 }, T{ 400, 333 }, T{ 333 }, arguments = { 0.2 } },
+}
+
 -- Which piece of each of two units counts, of three.
 local PIECES = { { 3, 1 }, { 2, 2 }, { 3, 2 }, { 1, 3 } }
 local function chosen(piece, n, u, units) return (math.tointeger(naive.get(piece, { n, u })) - 1) * units + u end

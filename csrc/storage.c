@@ -1,11 +1,10 @@
 #include "storage.h"
 
 #include <stdlib.h>
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
 #include <string.h>
 #include <unistd.h>
+
+#include "arena.h"
 
 /* Under AddressSanitizer a cached block counts as freed, and what lies past the bytes asked for as
  * out of bounds. */
@@ -44,6 +43,11 @@ static int class_of(size_t bytes, size_t *capacity) {
   return (power - SMALLEST) * 4 + (int)steps;
 }
 
+static size_t capacity_of(int class) {
+  size_t power = (size_t)1 << (SMALLEST + class / 4);
+  return power + (size_t)(class % 4) * MG_MAX(power >> 2, (size_t)64);
+}
+
 /* Whether the machine can hold that much more.  A system that promises memory it does not have
  * (overcommit) would end the process later, at its first use. */
 static bool fits_machine(size_t bytes) {
@@ -55,17 +59,20 @@ static bool fits_machine(size_t bytes) {
   return bytes <= physical && stats.live_bytes <= physical - bytes;
 }
 
-#define HUGE_PAGE ((size_t)2 << 20)
+#define LARGE ((size_t)2 << 20) /* bytes that are worth large pages of their own */
 
-/* Large blocks get large pages where the system has them on request: a pass over weights, or a walk down
- * their columns, would spend much of its time on looking up small ones. */
 static void *system_get(size_t capacity) {
-  if (capacity < HUGE_PAGE) return aligned_alloc(64, capacity);
-  void *found = aligned_alloc(HUGE_PAGE, (capacity + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
-#ifdef MADV_HUGEPAGE
-  if (found) madvise(found, capacity, MADV_HUGEPAGE);
-#endif
-  return found;
+  if (mg_arena_has(capacity)) return mg_arena_get(capacity);
+  return capacity < LARGE ? aligned_alloc(64, capacity) : mg_large_pages(capacity);
+}
+
+static void system_put(void *bytes, size_t capacity) {
+  if (mg_arena_has(capacity))
+    mg_arena_put(bytes);
+  else if (capacity < LARGE)
+    free(bytes);
+  else
+    mg_large_pages_free(bytes, capacity);
 }
 
 static void *block_get(size_t bytes, size_t *capacity) {
@@ -141,10 +148,11 @@ void mg_storage_trim(void) {
   for (int class = 0; class < CLASSES; class ++) {
     while (cache[class]) {
       block *next = cache[class]->next;
-      free(cache[class]);
+      system_put(cache[class], capacity_of(class));
       cache[class] = next;
     }
   }
+  mg_arena_trim();
   stats.cached_bytes = 0;
   while (headers) {
     mg_storage *next = headers->bytes;

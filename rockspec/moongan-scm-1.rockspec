@@ -17,6 +17,7 @@ external_dependencies = {
 }
 local sources = {
   "csrc/animation.c", "csrc/apart.c",
+  "csrc/arena.c",
   "csrc/autograd.c",
   "csrc/base.c",
   "csrc/bind_args.c",

@@ -121,3 +121,27 @@ describe("mg.memory", function()
     assert.are.equal("true\ttrue\t100\n", text)
   end)
 end)
+
+describe("memory that is free", function()
+  local function address_space()
+    return tonumber((helper.run_lua[[
+      require "moongan"
+      print((io.open("/proc/self/status"):read("a"):match("VmSize:%s*(%d+)")))
+    ]]))
+  end
+
+  it("goes back to the system where it is needed in another size", function()
+    local kilobytes = address_space()
+    if kilobytes > 2 ^ 30 then return end -- a sanitizer's shadow, which no limit leaves room for
+    local text = helper.run(string.format("ulimit -v %d; ", kilobytes + 500 * 1024) .. helper.lua_command[[
+      local mg = require "moongan"
+      local function numbers(megabytes) return math.tointeger(megabytes * 2 ^ 20 * 8 // mg.precision) end
+      for _, size in ipairs{ 0.25, 1, 3 } do
+        local kept = {}
+        for i = 1, 250 // size do kept[i] = mg.zeros(numbers(size)) end
+      end
+      print(mg.zeros(numbers(300)):size(1) == numbers(300))
+    ]])
+    assert.are.equal("true\n", text)
+  end)
+end)

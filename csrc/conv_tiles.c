@@ -71,3 +71,35 @@ void mg_tiles_of_point(const mg_chunk *chunk, int64_t points, int64_t point, int
   *first = last_x ? chunk->start[0][0] : 0;
   *count = (last_y ? chunk->start[1][0] : last_x ? chunk->start[1][1] : chunk->count) - *first;
 }
+
+int64_t mg_point_step(int64_t tiles, int64_t row) { return tiles * row + MG_POINT_PAD; }
+
+void mg_find_points(const mg_winograd *f, const mg_tile *t, real *start, int64_t step, real **at) {
+  for (int64_t i = 0; i < f->points - t->short_y; i++)
+    for (int64_t j = 0; j < f->points - t->short_x; j++) *at++ = start + (i * f->points + j) * step;
+}
+
+void mg_transform_tile(const mg_winograd *f, mg_transform *const transform[2][2], const mg_plane *p, const mg_tile *t,
+                       int64_t side, int64_t channels, const real *image, const real *zeros, bool stream, real *out,
+                       int64_t step) {
+  int64_t offset[MG_WINOGRAD_POINTS], h = side - t->short_y, w = side - t->short_x;
+  const real *in[MG_WINOGRAD_POINTS];
+  real *to[MG_WINOGRAD_POINTS];
+  mg_find_pixels(p, t, h, w, offset);
+  for (int64_t i = 0; i < h * w; i++) in[i] = offset[i] < 0 ? zeros : image + offset[i];
+  mg_find_points(f, t, out, step, to);
+  transform[t->short_y][t->short_x](channels, in, stream, to);
+}
+
+void mg_transform_data(const mg_winograd *f, const mg_plane *p, int64_t parts, const mg_tile *t, int64_t k,
+                       int64_t depth, const real *image, const real *zeros, bool stream, real *out, int64_t step) {
+  int64_t channels;
+  for (int64_t done = 0; done < depth; done += channels) {
+    int64_t part = (k + done) / p->channels, first = (k + done) % p->channels;
+    mg_plane from = *p;
+    from.y += part / parts;
+    from.x += part % parts;
+    channels = MG_MIN(p->channels - first, depth - done);
+    mg_transform_tile(f, f->data, &from, t, f->points, channels, image + first, zeros, stream, out + done, step);
+  }
+}

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "apart.h"
 #include "conv_tiles.h"
 #include "gemm.h"
 #include "kernel.h"
@@ -10,49 +9,8 @@
 #include "storage.h"
 
 /* For each of the points of the algorithm there is one product of matrices: tiles by summed channels, times
- * summed channels by result channels.  Tiles, and when filtering summed channels as well, are taken so many at a
- * time that their transforms stay in the outer cache until they are multiplied. */
-
-#define PAD 16 /* so that rows are not a power of two apart, and meet in cache */
-
-/* From the matrix of one point to the next one's; as rows, not a power of two apart. */
-static int64_t step(int64_t rows, int64_t columns) { return rows * columns + PAD; }
-
-/* A pointer to each of the points that a tile has, row by row, the first of which stands at `start`. */
-static void find_points(const mg_winograd *f, const mg_tile *t, real *start, int64_t point_stride, real **at) {
-  for (int64_t i = 0; i < f->points - t->short_y; i++)
-    for (int64_t j = 0; j < f->points - t->short_x; j++) *at++ = start + (i * f->points + j) * point_stride;
-}
-
-/* Transform one tile of an image, of `side` pixels where it is not short, to its points: channels from the image's
- * first on. */
-static void transform_tile(const mg_winograd *f, mg_transform *const transform[2][2], const mg_plane *p,
-                           const mg_tile *t, int64_t side, int64_t channels, const real *image, const real *zeros,
-                           bool stream, real *out, int64_t point_stride) {
-  int64_t offset[MG_WINOGRAD_POINTS], h = side - t->short_y, w = side - t->short_x;
-  const real *in[MG_WINOGRAD_POINTS];
-  real *to[MG_WINOGRAD_POINTS];
-  mg_find_pixels(p, t, h, w, offset);
-  for (int64_t i = 0; i < h * w; i++) in[i] = offset[i] < 0 ? zeros : image + offset[i];
-  find_points(f, t, out, point_stride, to);
-  transform[t->short_y][t->short_x](channels, in, stream, to);
-}
-
-/* The data of parts x parts interleaved images, whose channels are numbered one image behind the other: from channel k
- * on, `depth` of them. */
-static void transform_data(const mg_winograd *f, const mg_plane *p, int64_t parts, const mg_tile *t, int64_t k,
-                           int64_t depth, const real *image, const real *zeros, bool stream, real *out,
-                           int64_t point_stride) {
-  int64_t channels;
-  for (int64_t done = 0; done < depth; done += channels) {
-    int64_t part = (k + done) / p->channels, first = (k + done) % p->channels;
-    mg_plane from = *p;
-    from.y += part / parts;
-    from.x += part % parts;
-    channels = MG_MIN(p->channels - first, depth - done);
-    transform_tile(f, f->data, &from, t, f->points, channels, image + first, zeros, stream, out + done, point_stride);
-  }
-}
+ * summed channels by result channels.  Tiles and summed channels are taken so many at a time that their transforms
+ * stay in the outer cache until they are multiplied. */
 
 /* ---- when ---------------------------------------------------------------------------------- */
 
@@ -145,7 +103,7 @@ static void transform_weights(const filter_job *job, const field *field, int64_t
                               int64_t width, real *out) {
   const mg_conv *v = job->conv;
   int64_t r = job->f->taps, s = v->geometry.stride[0], points = job->f->points * job->f->points;
-  int64_t stride = step(job->depth, width);
+  int64_t stride = mg_point_step(job->depth, width);
   real *turned = out + points * stride;
   const real *in[9];
   real *to[MG_WINOGRAD_POINTS];
@@ -172,8 +130,8 @@ static void transform_slab(const filter_job *job, const slab *slab, int64_t k, i
   const mg_chunk *tiles = &slab->tiles;
   for (int64_t i = tiles->first; i < tiles->first + tiles->count; i++) {
     mg_tile t = mg_find_tile(grid, i);
-    transform_data(job->f, &slab->field.from, job->parts, &t, k, depth, job->source, job->zeros, false,
-                   slab->data + mg_tile_place(tiles, grid, i, &t) * job->row, step(tiles->count, job->row));
+    mg_transform_data(job->f, &slab->field.from, job->parts, &t, k, depth, job->source, job->zeros, false,
+                      slab->data + mg_tile_place(tiles, grid, i, &t) * job->row, mg_point_step(tiles->count, job->row));
   }
 }
 
@@ -188,9 +146,10 @@ static void multiply(const filter_job *job, const slab *slab) {
       for (int64_t p = 0; p < points * points; p++) {
         int64_t from, count;
         mg_tiles_of_point(&slab->tiles, points, p, &from, &count);
-        mg_gemm_packed(count, slab->data + p * step(tiles, job->row) + from * job->row, job->row,
-                       &(mg_packed){width, depth, slab->weights + p * step(job->depth, width)}, NULL, k > 0,
-                       slab->products + p * step(tiles, slab->columns) + from * slab->columns + column, slab->columns);
+        mg_gemm_packed(count, slab->data + p * mg_point_step(tiles, job->row) + from * job->row, job->row,
+                       &(mg_packed){width, depth, slab->weights + p * mg_point_step(job->depth, width)}, NULL, k > 0,
+                       slab->products + p * mg_point_step(tiles, slab->columns) + from * slab->columns + column,
+                       slab->columns);
       }
     }
   }
@@ -201,7 +160,7 @@ static void place_result(const filter_job *job, const slab *slab, const mg_tile 
   const mg_winograd *f = job->f;
   int64_t offset[MG_WINOGRAD_POINTS], h = f->outputs - t->short_y, w = f->outputs - t->short_x;
   real *in[MG_WINOGRAD_POINTS], *to[MG_WINOGRAD_POINTS];
-  find_points(f, t, slab->products + place * slab->columns, step(slab->tiles.count, slab->columns), in);
+  mg_find_points(f, t, slab->products + place * slab->columns, mg_point_step(slab->tiles.count, slab->columns), in);
   mg_find_pixels(&slab->field.to, t, h, w, offset);
   for (int64_t i = 0; i < h * w; i++) to[i] = offset[i] < 0 ? slab->outside : job->result + offset[i] + slab->column;
   f->result[t->short_y][t->short_x](slab->columns, (const real *const *)in, false, to);
@@ -221,8 +180,8 @@ static void chunk_task(void *argument, int64_t index) {
   slab.tiles = mg_tile_chunk(grid, first, MG_MIN(job->most, grid->tiles - first));
   slab.columns = MG_MIN(job->width, job->columns - slab.column);
   slab.data = job->scratch + mg_worker() * job->scratch_size;
-  slab.products = slab.data + points * step(job->most, job->row);
-  slab.outside = slab.products + points * step(job->most, job->width);
+  slab.products = slab.data + points * mg_point_step(job->most, job->row);
+  slab.outside = slab.products + points * mg_point_step(job->most, job->width);
   slab.weights = slab.outside + job->width;
   multiply(job, &slab);
   for (int64_t i = first; i < first + slab.tiles.count; i++) {
@@ -254,12 +213,12 @@ static bool filter(filter_job *job) {
   field largest = field_of(job, 0);
   int64_t channels = largest.from.channels;
   job->depth = MG_MIN(DEPTH_SIZE / points / MG_WINOGRAD_CHANNELS * MG_WINOGRAD_CHANNELS, job->k);
-  job->row = job->depth + PAD;
+  job->row = job->depth + MG_POINT_PAD;
   int64_t chunks = cut_tiles(job, &largest.grid);
   cut_columns(job, mg_pieces(threads, chunks * job->phases));
-  job->scratch_size =
-      points * (step(job->most, job->row) + step(job->most, job->width) + step(job->depth, job->panel)) + job->width +
-      (job->backward ? taps * job->depth * job->panel : 0);
+  job->scratch_size = points * (mg_point_step(job->most, job->row) + mg_point_step(job->most, job->width) +
+                                mg_point_step(job->depth, job->panel)) +
+                      job->width + (job->backward ? taps * job->depth * job->panel : 0);
   size_t capacity;
   real *memory = mg_scratch_get((size_t)(threads * job->scratch_size + channels) * sizeof(real), &capacity);
   if (!memory) return false;
@@ -299,119 +258,4 @@ bool mg_winograd_input(const mg_conv *v, const mg_winograd *f, const real *y, co
                               .parts = 1,
                               .k = v->o,
                               .columns = v->c});
-}
-
-/* ---- the weight's gradient ------------------------------------------------------------------ */
-
-#define CHUNK_SIZE (2 << 20) /* numbers of transformed data and results held at once, if they are of ... */
-#define CHUNK_MIN 256        /* ... at least so many tiles; */
-#define CHUNK_MULTIPLE 64    /* of so many tiles */
-#define TRANSFORM_TILES 8    /* tiles of a transform's task */
-#define CHANNEL_BLOCK 64     /* rows of a product's task */
-
-typedef struct weight_job {
-  const mg_winograd *f;
-  const mg_conv *conv;
-  mg_grid grid;
-  mg_plane x_plane, y_plane;
-  const real *x, *y;
-  real *weight;
-  mg_chunk tiles;
-  int64_t row; /* as in filter_job, of the channels of all parts */
-  bool stream; /* transforms go past the caches: all threads are about to read them (apart.h) */
-  int64_t panel, scratch_size;
-  real *data, *results, *scratch; /* (points, count, row), (points, count, o) */
-  const real *zeros;
-} weight_job;
-
-/* The tiles whose transforms, of so many numbers a tile, are held at once. */
-static int64_t chunk_size(int64_t numbers, int64_t tiles) {
-  return MG_MIN(MG_MAX(CHUNK_SIZE / numbers / CHUNK_MULTIPLE * CHUNK_MULTIPLE, CHUNK_MIN), tiles);
-}
-
-/* Some tiles' data and results. */
-static void both_task(void *argument, int64_t index) {
-  const weight_job *job = argument;
-  const mg_winograd *f = job->f;
-  const mg_chunk *tiles = &job->tiles;
-  int64_t first = tiles->first + index * TRANSFORM_TILES;
-  int64_t end = MG_MIN(first + TRANSFORM_TILES, tiles->first + tiles->count);
-  for (int64_t i = first; i < end; i++) {
-    mg_tile t = mg_find_tile(&job->grid, i);
-    int64_t place = mg_tile_place(tiles, &job->grid, i, &t);
-    transform_data(f, &job->x_plane, job->x_plane.step, &t, 0, job->row - PAD, job->x, job->zeros, job->stream,
-                   job->data + place * job->row, step(tiles->count, job->row));
-    transform_tile(f, f->result_adjoint, &job->y_plane, &t, f->outputs, job->y_plane.channels, job->y, job->zeros,
-                   job->stream, job->results + place * job->y_plane.channels,
-                   step(tiles->count, job->y_plane.channels));
-  }
-}
-
-/* Some channels of x by some of y, of one part's taps. */
-static void weight_task(void *argument, int64_t index) {
-  const weight_job *job = argument;
-  const mg_winograd *f = job->f;
-  const mg_conv *v = job->conv;
-  int64_t s = v->geometry.stride[0], panels = mg_pieces(v->o, job->panel), points = f->points * f->points;
-  int64_t column = index % panels * job->panel, width = MG_MIN(job->panel, v->o - column);
-  int64_t part = index / panels % (s * s), channel = index / panels / (s * s) * CHANNEL_BLOCK;
-  int64_t channels = MG_MIN(CHANNEL_BLOCK, v->c - channel);
-  real *products = job->scratch + mg_worker() * job->scratch_size;
-  real *gradient = products + points * step(CHANNEL_BLOCK, job->panel), *pack = gradient + 9 * job->panel;
-  for (int64_t p = 0; p < points; p++) {
-    int64_t from, count;
-    mg_tiles_of_point(&job->tiles, f->points, p, &from, &count);
-    mg_gemm_transposed(channels, width, count,
-                       job->data + p * step(job->tiles.count, job->row) + from * job->row + part * v->c + channel,
-                       job->row, job->results + p * step(job->tiles.count, v->o) + from * v->o + column, v->o, false,
-                       products + p * step(channels, width), width, pack);
-  }
-  for (int64_t c = 0; c < channels; c++) {
-    const real *in[MG_WINOGRAD_POINTS];
-    real *to[9], *out[9];
-    for (int64_t p = 0; p < points; p++) in[p] = products + p * step(channels, width) + c * width;
-    for (int64_t tap = 0; tap < f->taps * f->taps; tap++) {
-      int64_t ky = s * (tap / f->taps) + part / s, kx = s * (tap % f->taps) + part % s;
-      out[tap] = job->weight + ((ky * v->kw + kx) * v->c + channel + c) * v->o + column;
-      to[tap] = job->tiles.first ? gradient + tap * width : out[tap];
-    }
-    f->weight_adjoint(width, in, false, to);
-    for (int64_t tap = 0; job->tiles.first && tap < f->taps * f->taps; tap++)
-      mg_kernel->accumulate(width, to[tap], out[tap]);
-  }
-}
-
-bool mg_winograd_weight(const mg_conv *v, const mg_winograd *f, const real *x, const real *y, real *weight) {
-  const mg_geometry *g = &v->geometry;
-  int64_t s = g->stride[0], points = f->points * f->points, threads = mg_threads();
-  weight_job job = {.f = f,
-                    .conv = v,
-                    .grid = mg_tile_grid(f->outputs, v->n, v->oh, v->ow),
-                    .x_plane = {v->h, v->w, v->c, s, -g->padding[0], -g->padding[1]},
-                    .y_plane = {v->oh, v->ow, v->o, 1, 0, 0},
-                    .x = x,
-                    .y = y,
-                    .weight = weight,
-                    .row = s * s * v->c + PAD,
-                    .stream = mg_threads_apart(),
-                    .panel = mg_gemm_columns(v->o)};
-  int64_t most = chunk_size(points * (s * s * v->c + v->o), job.grid.tiles);
-  job.scratch_size = points * step(CHANNEL_BLOCK, job.panel) + 9 * job.panel + mg_gemm_scratch(most);
-  int64_t data = points * step(most, job.row), results = points * step(most, v->o), zeros = MG_MAX(v->c, v->o);
-  size_t capacity;
-  real *memory =
-      mg_scratch_get((size_t)(data + results + threads * job.scratch_size + zeros) * sizeof(real), &capacity);
-  if (!memory) return false;
-  job.data = memory;
-  job.results = memory + data;
-  job.scratch = job.results + results;
-  job.zeros = memset(job.scratch + threads * job.scratch_size, 0, (size_t)zeros * sizeof(real));
-  int64_t tasks = s * s * mg_pieces(v->c, CHANNEL_BLOCK) * mg_pieces(v->o, job.panel);
-  for (int64_t first = 0; first < job.grid.tiles; first += most) {
-    job.tiles = mg_tile_chunk(&job.grid, first, MG_MIN(most, job.grid.tiles - first));
-    mg_parallel(mg_pieces(job.tiles.count, TRANSFORM_TILES), both_task, &job);
-    mg_parallel(tasks, weight_task, &job);
-  }
-  mg_scratch_put(memory, capacity);
-  return true;
 }

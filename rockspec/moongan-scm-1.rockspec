@@ -59,6 +59,7 @@ local sources = {
   "csrc/conv_tiles.c",
   "csrc/conv_weight.c",
   "csrc/conv_winograd.c",
+  "csrc/conv_winograd_weight.c",
   "csrc/crc32c.c",
   "csrc/dataset.c",
   "csrc/dataset_images.c",

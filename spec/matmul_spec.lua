@@ -119,8 +119,8 @@ describe("a product with a rectifier after it", function()
   after_each(function() mg.set_threads(2) end)
 
   -- Few rows; few, and a narrow last panel; many; next to nothing; and half of x is 0.
-  local cases = { { 64, 512, 512 }, { 40, 300, 77 }, { 600, 200, 150 }, { 3, 5, 2 }, { 100, 600, 800, zeros = true } }
-  for _, case in ipairs(cases) do
+  local shapes = { { 64, 512, 512 }, { 40, 300, 77 }, { 600, 200, 150 }, { 3, 5, 2 }, { 100, 600, 800, zeros = true } }
+  for _, case in ipairs(shapes) do
     local m, k, n = table.unpack(case)
     it(string.format("is the plain one, rectified: %d x %d by %d", m, k, n), function()
       local x, weight, bias = mg.randn(m, k), mg.randn(k, n), mg.randn(n)

@@ -156,6 +156,51 @@ static bool by_phases(const mg_conv *v, const real *y, const real *weight, const
 
 /* Where x has few channels its pixels make narrow products; all taps together make wide ones.  An
  * image is a task: a product gives every position's taps, which are then added into the image. */
+
+/* to[i to_step + t] += from[i from_step + t] for i < count and t < run. */
+static inline __attribute__((always_inline)) void add_each(int64_t count, int64_t run, const real *from,
+                                                           int64_t from_step, real *to, int64_t to_step) {
+  for (int64_t i = 0; i < count; i++, from += from_step, to += to_step)
+    for (int64_t t = 0; t < run; t++) to[t] += from[t];
+}
+
+/* The same; compiled for the runs that stride 2 has with one to three channels. */
+static void add_runs(int64_t count, int64_t run, const real *from, int64_t from_step, real *to, int64_t to_step) {
+  if (run == 2)
+    add_each(count, 2, from, from_step, to, to_step);
+  else if (run == 4)
+    add_each(count, 4, from, from_step, to, to_step);
+  else if (run == 6)
+    add_each(count, 6, from, from_step, to, to_step);
+  else
+    add_each(count, run, from, from_step, to, to_step);
+}
+
+/* Add taps j to j + taps - 1 of a row of positions, neighbours of each other, to a row of pixels; `from` is the first
+ * position's tap j. */
+static void add_row_taps(const mg_conv *v, int64_t j, int64_t taps, const real *from, int64_t k, real *row) {
+  const mg_geometry *g = &v->geometry;
+  /* Position p meets pixels from p s + offset on. */
+  int64_t s = g->stride[1], offset = j * g->dilation[1] - g->padding[1];
+  for (int64_t p = 0; p < v->ow;) {
+    int64_t x = p * s + offset, skip = MG_MAX(-x, 0), end = MG_MIN(taps, v->w - x), count = 1;
+    if (skip == 0 && end == taps) count = MG_MIN((v->w - taps - x) / s + 1, v->ow - p); /* all taps inside */
+    if (skip < end)
+      add_runs(count, (end - skip) * v->c, from + p * k + skip * v->c, k, row + (x + skip) * v->c, s * v->c);
+    p += count;
+  }
+}
+
+/* A row of positions' taps overlap in the pixels; those of one tap, or of as many as the stride, do not.  From the last
+ * taps on, so that each pixel's sum goes from left to right, whatever the stride. */
+static void add_row(const mg_conv *v, const real *from, int64_t k, real *row) {
+  int64_t most = v->geometry.dilation[1] == 1 ? v->geometry.stride[1] : 1;
+  for (int64_t end = v->kw, taps; end > 0; end -= taps) {
+    taps = MG_MIN(most, end);
+    add_row_taps(v, end - taps, taps, from + (end - taps) * v->c, k, row);
+  }
+}
+
 static void column_task(void *argument, int64_t n) {
   const input_job *job = argument;
   const mg_conv *v = job->conv;
@@ -166,20 +211,11 @@ static void column_task(void *argument, int64_t n) {
                  columns, k);
   for (int64_t i = 0; i < v->h * v->w; i++)
     for (int64_t c = 0; c < v->c; c++) image[i * v->c + c] = job->bias ? job->bias[c] : 0;
-  for (int64_t p = 0; p < positions; p++) {
-    int64_t y0 = p / v->ow * g->stride[0] - g->padding[0], x0 = p % v->ow * g->stride[1] - g->padding[1];
+  for (int64_t p = 0; p < v->oh; p++)
     for (int64_t i = 0; i < v->kh; i++) {
-      int64_t y = y0 + i * g->dilation[0];
-      if (y < 0 || y >= v->h) continue;
-      const real *from = columns + p * k + i * v->kw * v->c;
-      for (int64_t j = 0; j < v->kw; j++, from += v->c) {
-        int64_t x = x0 + j * g->dilation[1];
-        if (x < 0 || x >= v->w) continue;
-        real *to = image + (y * v->w + x) * v->c;
-        for (int64_t c = 0; c < v->c; c++) to[c] += from[c];
-      }
+      int64_t y = p * g->stride[0] - g->padding[0] + i * g->dilation[0];
+      if (y >= 0 && y < v->h) add_row(v, columns + p * v->ow * k + i * v->kw * v->c, k, image + y * v->w * v->c);
     }
-  }
 }
 
 static bool by_columns(const mg_conv *v, const real *y, const real *weight, const real *bias, real *x) {

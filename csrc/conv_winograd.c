@@ -103,8 +103,8 @@ static void transform_weights(const filter_job *job, const field *field, int64_t
                               int64_t width, real *out) {
   const mg_conv *v = job->conv;
   int64_t r = job->f->taps, s = v->geometry.stride[0], points = job->f->points * job->f->points;
-  int64_t stride = mg_point_step(job->depth, width);
-  real *turned = out + points * stride;
+  int64_t step = mg_point_step(job->depth, width);
+  real *turned = out + points * step;
   const real *in[9];
   real *to[MG_WINOGRAD_POINTS];
   for (int64_t tap = 0; job->backward && tap < r * r; tap++) {
@@ -119,7 +119,7 @@ static void transform_weights(const filter_job *job, const field *field, int64_t
       in[tap] = job->backward ? turned + (tap * count + l) * width
                               : job->weight + ((y * v->kw + x) * v->c + c) * v->o + column;
     }
-    for (int64_t p = 0; p < points; p++) to[p] = out + p * stride + l * width;
+    for (int64_t p = 0; p < points; p++) to[p] = out + p * step + l * width;
     job->f->weight(width, in, false, to);
   }
 }
@@ -168,8 +168,7 @@ static void place_result(const filter_job *job, const slab *slab, const mg_tile 
     if (offset[i] >= 0) mg_kernel->accumulate(slab->columns, job->bias + slab->column, to[i]);
 }
 
-/* Some tiles' part of the columns.  Neighbours among the tasks are phases of the same tiles: they read the same source.
- */
+/* Some tiles' part of the columns.  Neighbours among the tasks are phases of the same tiles, and read the same. */
 static void chunk_task(void *argument, int64_t index) {
   const filter_job *job = argument;
   int64_t points = job->f->points * job->f->points, group = index / job->phases % job->groups;

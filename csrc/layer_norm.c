@@ -90,8 +90,8 @@ static mg_tensor *normalize_by_batch(mg_layer *layer, mg_tensor *x, double slope
   mg_tensor *weight = layer->tensor[WEIGHT], *bias = layer->tensor[BIAS];
   if (!weight) weight = mg_tensor_full(1, &features, 1);
   if (!bias) bias = mg_tensor_full(1, &features, 0);
-  mg_tensor *moments = mg_moments(x);
-  mg_tensor *y = mg_batch_norm(x, weight, bias, moments, mg_batch_norm_eps(layer), slope);
+  mg_tensor *moments;
+  mg_tensor *y = mg_batch_norm_of_batch(x, weight, bias, mg_batch_norm_eps(layer), slope, &moments);
   /* Last, so that a forward pass that fails changes nothing. */
   if (y && layer->tensor[RUNNING_MEAN]) update_running(layer, moments, rows);
   return y;

@@ -260,6 +260,9 @@ mg_tensor *mg_logsumexp(mg_tensor *x, int dim, bool keepdim);
  * own moments, which `moments` (2, C), as mg_moments gives them, holds already; then the rectifier of
  * this slope (0: ReLU; 1: none).  The derivative treats the moments as functions of x. */
 mg_tensor *mg_batch_norm(mg_tensor *x, mg_tensor *gamma, mg_tensor *beta, mg_tensor *moments, double eps, double slope);
+/* The same by x's own moments, which it returns as well. */
+mg_tensor *mg_batch_norm_of_batch(mg_tensor *x, mg_tensor *gamma, mg_tensor *beta, double eps, double slope,
+                                  mg_tensor **moments);
 /* All its gradients in one pass, packed: (rows + 2, C), those of x, then gamma's, then beta's. */
 mg_tensor *mg_batch_norm_grad(mg_tensor *g, mg_tensor *x, mg_tensor *gamma, mg_tensor *beta, mg_tensor *moments,
                               double eps, double slope);

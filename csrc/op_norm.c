@@ -37,18 +37,22 @@ static void moment_columns(void *argument, int64_t row, int64_t rows, int64_t co
                             out[0], out[1]);
 }
 
-/* Sums are of differences from the first row: a mean far from 0 costs no digits of the variance. */
+/* From sums of differences d from the first row, and of d^2: a mean far from 0 costs no digits of the variance. */
+static void finish_moments(int64_t n, int64_t rows, const real *first, real *mean, real *variance) {
+  for (int64_t j = 0; j < n; j++) {
+    real shifted = mean[j] / (real)rows;
+    mean[j] = first[j] + shifted;
+    variance[j] = MG_MAX(variance[j] / (real)rows - shifted * shifted, 0);
+  }
+}
+
 bool mg_forward_moments(mg_call *call) {
   const mg_tensor *x = call->in[0];
   int64_t features = features_of(x), rows = x->numel / features;
   real *mean = call->out->data, *variance = mean + features;
   norm_job job = {.x = x->data, .features = features, .p = x->data};
   if (!mg_reduce_columns(rows, features, 2, moment_columns, &job, (real *[]){mean, variance})) return false;
-  for (int64_t j = 0; j < features; j++) {
-    real shifted = mean[j] / (real)rows;
-    mean[j] = x->data[j] + shifted;
-    variance[j] = MG_MAX(variance[j] / (real)rows - shifted * shifted, 0);
-  }
+  finish_moments(features, rows, x->data, mean, variance);
   return true;
 }
 
@@ -83,6 +87,61 @@ static void affine_rows(void *argument, int64_t begin, int64_t end) {
 
 static int64_t row_grain(int64_t features) { return MG_MAX(MG_GRAIN / MG_MAX(features, 1), 1); }
 
+/* ---- few rows: some columns' moments and norm in one, while they are in cache ---------------- */
+
+#define FEW_ROWS 256
+#define COLUMNS 64 /* of a task */
+
+typedef struct column_job {
+  const real *x, *gamma, *beta;
+  real *mean, *variance, *scale, *shift, *y;
+  int64_t rows, features;
+  double eps;
+  real slope;
+} column_job;
+
+static void norm_columns(void *argument, int64_t index) {
+  const column_job *job = argument;
+  int64_t j = index * COLUMNS, n = MG_MIN(COLUMNS, job->features - j);
+  const real *x = job->x + j;
+  mg_kernel->column_moments(job->rows, n, job->features, x, x, job->mean + j, job->variance + j);
+  finish_moments(n, job->rows, x, job->mean + j, job->variance + j);
+  mg_kernel->norm_affine(n, job->gamma + j, job->beta + j, job->mean + j, job->variance + j, job->eps, job->scale + j,
+                         job->shift + j);
+  mg_kernel->column_affine(job->rows, n, job->features, x, job->scale + j, job->shift + j, job->slope, job->y + j);
+}
+
+static void with_moments(mg_call *call, real *scale, real *shift) {
+  const mg_tensor *x = call->in[0];
+  int64_t features = features_of(x), tasks = mg_pieces(features, COLUMNS);
+  column_job job = {.x = x->data,
+                    .gamma = call->in[1]->data,
+                    .beta = call->in[2]->data,
+                    .mean = call->in[3]->data,
+                    .variance = call->in[3]->data + features,
+                    .scale = scale,
+                    .shift = shift,
+                    .y = call->out->data,
+                    .rows = x->numel / features,
+                    .features = features,
+                    .eps = call->attrs->number[0],
+                    .slope = (real)call->attrs->number[1]};
+  if (x->numel >= MG_GRAIN)
+    mg_parallel(tasks, norm_columns, &job);
+  else
+    for (int64_t i = 0; i < tasks; i++) norm_columns(&job, i);
+}
+
+mg_tensor *mg_batch_norm_of_batch(mg_tensor *x, mg_tensor *gamma, mg_tensor *beta, double eps, double slope,
+                                  mg_tensor **moments) {
+  int64_t features = features_of(x), rows = x->numel / MG_MAX(features, 1);
+  bool few = rows >= 1 && rows <= FEW_ROWS;
+  *moments = few ? mg_tensor_new(2, (int64_t[]){2, features}) : mg_moments(x);
+  mg_attrs attrs = {.number = {eps, slope}, .integer = {few}};
+  return *moments ? mg_apply(MG_OP_batch_norm, (mg_tensor *[]){x, gamma, beta, *moments}, 4, &attrs) : NULL;
+}
+
+/* attrs->integer[0]: the moments are still to be found. */
 bool mg_forward_batch_norm(mg_call *call) {
   const mg_tensor *x = call->in[0];
   int64_t features = features_of(x);
@@ -91,6 +150,11 @@ bool mg_forward_batch_norm(mg_call *call) {
   real *scale = mg_scratch_get((size_t)(2 * features) * sizeof(real), &capacity);
   if (!scale) return false;
   real *shift = scale + features;
+  if (call->attrs->integer[0]) {
+    with_moments(call, scale, shift);
+    mg_scratch_put(scale, capacity);
+    return true;
+  }
   const real *mean = call->in[3]->data;
   mg_kernel->norm_affine(features, call->in[1]->data, call->in[2]->data, mean, mean + features, call->attrs->number[0],
                          scale, shift);

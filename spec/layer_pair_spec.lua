@@ -179,6 +179,23 @@ for what, pair in pairs(rectified) do
 end
 
 describe("a batch norm in training", function()
+  it("is one operation with its moments where rows are few, and the same as with them apart", function()
+    for _, shape in ipairs{ { 64, 300 }, { 256, 129 }, { 2, 3 }, { 4, 5, 7, 70 }, { 257, 130 } } do
+      mg.manual_seed(6)
+      local features = shape[#shape]
+      local norm, x = used_norm(features), mg.randn(table.unpack(shape)) + 3
+      norm.running_mean:zero_()
+      local moments, y = mg.moments(x), nil
+      local expected = mg.batch_norm(x, norm.weight, norm.bias, moments, 1e-5)
+      for _, threads in ipairs{ 1, 3 } do
+        local counted = operations(function() y = helper.with_threads(threads, function() return norm(x) end) end)
+        helper.same_bits(expected, y)
+        assert.are.equal(x:numel() // features <= 256, counted.moments == nil)
+      end
+      helper.near(moments[1] * (1 - 0.9 ^ 2), norm.running_mean)
+    end
+  end)
+
   it("needs more than one value of a feature", function()
     local net = nn.Sequential{ nn.BatchNorm(3), nn.ReLU() }
     helper.error_like(function() net(mg.ones(1, 3)) end, "more than 1 value")

@@ -79,7 +79,8 @@ bool mg_shape_linear(const mg_call *call, mg_shape *result) {
   return true;
 }
 
-static bool multiply(mg_call *call, bool rectified, double slope) {
+/* Then the rectifier of this slope; 1 is none. */
+static bool multiply(mg_call *call, double slope) {
   const mg_tensor *x = call->in[0], *weight = call->in[1], *bias = call->in[2];
   int64_t in = weight->shape[0], out = weight->shape[1], rows = in ? x->numel / in : call->out->numel / MG_MAX(out, 1);
   return mg_gemm(&(mg_product){.m = rows,
@@ -90,13 +91,13 @@ static bool multiply(mg_call *call, bool rectified, double slope) {
                                .b = weight->data,
                                .ldb = out,
                                .bias = bias ? bias->data : NULL,
-                               .rectified = rectified,
+                               .rectified = slope != 1,
                                .slope = (real)slope,
                                .c = call->out->data,
                                .ldc = out});
 }
 
-bool mg_forward_linear(mg_call *call) { return multiply(call, false, 1); }
+bool mg_forward_linear(mg_call *call) { return multiply(call, 1); }
 
 mg_tensor *mg_linear(mg_tensor *x, mg_tensor *weight, mg_tensor *bias) {
   if (!x || !weight) return NULL;
@@ -163,7 +164,7 @@ bool mg_shape_linear_rectified(const mg_call *call, mg_shape *result) {
   return mg_check_slope(call->attrs->number[0]) && mg_shape_linear(call, result);
 }
 
-bool mg_forward_linear_rectified(mg_call *call) { return multiply(call, true, call->attrs->number[0]); }
+bool mg_forward_linear_rectified(mg_call *call) { return multiply(call, call->attrs->number[0]); }
 
 mg_tensor *mg_linear_rectified(mg_tensor *x, mg_tensor *weight, mg_tensor *bias, double slope) {
   mg_attrs attrs = {.number = {slope}};

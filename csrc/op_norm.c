@@ -87,49 +87,43 @@ static void affine_rows(void *argument, int64_t begin, int64_t end) {
 
 static int64_t row_grain(int64_t features) { return MG_MAX(MG_GRAIN / MG_MAX(features, 1), 1); }
 
+/* Rows by ranges; the moments are known. */
+static void norm_rows(const mg_call *call, real *scale, real *shift) {
+  const mg_tensor *x = call->in[0];
+  const real *mean = call->in[3]->data;
+  int64_t features = features_of(x);
+  mg_kernel->norm_affine(features, call->in[1]->data, call->in[2]->data, mean, mean + features, call->attrs->number[0],
+                         scale, shift);
+  norm_job job = {.x = x->data,
+                  .y = call->out->data,
+                  .features = features,
+                  .scale = scale,
+                  .shift = shift,
+                  .slope = (real)call->attrs->number[1]};
+  mg_parallel_ranges(x->numel / features, row_grain(features), affine_rows, &job);
+}
+
 /* ---- few rows: some columns' moments and norm in one, while they are in cache ---------------- */
 
 #define FEW_ROWS 256
 #define COLUMNS 64 /* of a task */
 
 typedef struct column_job {
-  const real *x, *gamma, *beta;
-  real *mean, *variance, *scale, *shift, *y;
-  int64_t rows, features;
-  double eps;
-  real slope;
+  const mg_call *call;
+  real *scale, *shift;
 } column_job;
 
-static void norm_columns(void *argument, int64_t index) {
+static void norm_columns(void *argument, int64_t begin, int64_t end) {
   const column_job *job = argument;
-  int64_t j = index * COLUMNS, n = MG_MIN(COLUMNS, job->features - j);
-  const real *x = job->x + j;
-  mg_kernel->column_moments(job->rows, n, job->features, x, x, job->mean + j, job->variance + j);
-  finish_moments(n, job->rows, x, job->mean + j, job->variance + j);
-  mg_kernel->norm_affine(n, job->gamma + j, job->beta + j, job->mean + j, job->variance + j, job->eps, job->scale + j,
-                         job->shift + j);
-  mg_kernel->column_affine(job->rows, n, job->features, x, job->scale + j, job->shift + j, job->slope, job->y + j);
-}
-
-static void with_moments(mg_call *call, real *scale, real *shift) {
-  const mg_tensor *x = call->in[0];
-  int64_t features = features_of(x), tasks = mg_pieces(features, COLUMNS);
-  column_job job = {.x = x->data,
-                    .gamma = call->in[1]->data,
-                    .beta = call->in[2]->data,
-                    .mean = call->in[3]->data,
-                    .variance = call->in[3]->data + features,
-                    .scale = scale,
-                    .shift = shift,
-                    .y = call->out->data,
-                    .rows = x->numel / features,
-                    .features = features,
-                    .eps = call->attrs->number[0],
-                    .slope = (real)call->attrs->number[1]};
-  if (x->numel >= MG_GRAIN)
-    mg_parallel(tasks, norm_columns, &job);
-  else
-    for (int64_t i = 0; i < tasks; i++) norm_columns(&job, i);
+  const mg_call *call = job->call;
+  int64_t features = features_of(call->in[0]), rows = call->in[0]->numel / features, n = end - begin;
+  const real *x = call->in[0]->data + begin, *gamma = call->in[1]->data + begin, *beta = call->in[2]->data + begin;
+  real *mean = call->in[3]->data + begin, *variance = mean + features;
+  real *scale = job->scale + begin, *shift = job->shift + begin;
+  mg_kernel->column_moments(rows, n, features, x, x, mean, variance);
+  finish_moments(n, rows, x, mean, variance);
+  mg_kernel->norm_affine(n, gamma, beta, mean, variance, call->attrs->number[0], scale, shift);
+  mg_kernel->column_affine(rows, n, features, x, scale, shift, (real)call->attrs->number[1], call->out->data + begin);
 }
 
 mg_tensor *mg_batch_norm_of_batch(mg_tensor *x, mg_tensor *gamma, mg_tensor *beta, double eps, double slope,
@@ -149,22 +143,11 @@ bool mg_forward_batch_norm(mg_call *call) {
   size_t capacity;
   real *scale = mg_scratch_get((size_t)(2 * features) * sizeof(real), &capacity);
   if (!scale) return false;
-  real *shift = scale + features;
-  if (call->attrs->integer[0]) {
-    with_moments(call, scale, shift);
-    mg_scratch_put(scale, capacity);
-    return true;
-  }
-  const real *mean = call->in[3]->data;
-  mg_kernel->norm_affine(features, call->in[1]->data, call->in[2]->data, mean, mean + features, call->attrs->number[0],
-                         scale, shift);
-  norm_job job = {.x = x->data,
-                  .y = call->out->data,
-                  .features = features,
-                  .scale = scale,
-                  .shift = shift,
-                  .slope = (real)call->attrs->number[1]};
-  mg_parallel_ranges(x->numel / features, row_grain(features), affine_rows, &job);
+  column_job job = {call, scale, scale + features};
+  if (call->attrs->integer[0]) /* little work is not worth waking anybody */
+    mg_parallel_ranges(features, x->numel < MG_GRAIN ? features : COLUMNS, norm_columns, &job);
+  else
+    norm_rows(call, job.scale, job.shift);
   mg_scratch_put(scale, capacity);
   return true;
 }

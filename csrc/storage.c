@@ -32,20 +32,25 @@ static _Thread_local mg_storage *headers; /* free mg_storage structs, linked thr
 
 mg_memory_stats *mg_memory(void) { return &stats; }
 
-/* The class that holds `bytes`, or -1 where none does. */
-static int class_of(size_t bytes, size_t *capacity) {
-  if (bytes <= (size_t)1 << SMALLEST) return *capacity = (size_t)1 << SMALLEST, 0;
-  int power = 63 - __builtin_clzll((unsigned long long)bytes - 1); /* 2^power < bytes <= 2^(power+1) */
-  if (power >= 47) return -1;
-  size_t step = MG_MAX((size_t)1 << power >> 2, (size_t)64);
-  size_t steps = (bytes - ((size_t)1 << power) + step - 1) / step;
-  *capacity = ((size_t)1 << power) + steps * step;
-  return (power - SMALLEST) * 4 + (int)steps;
-}
+/* Between powers of two, and between classes, are steps of a quarter, but of no less than 64 bytes. */
+static size_t step_of(size_t power) { return MG_MAX(power >> 2, (size_t)64); }
 
 static size_t capacity_of(int class) {
   size_t power = (size_t)1 << (SMALLEST + class / 4);
-  return power + (size_t)(class % 4) * MG_MAX(power >> 2, (size_t)64);
+  return power + (size_t)(class % 4) * step_of(power);
+}
+
+/* The class that holds `bytes`, or -1 where none does. */
+static int class_of(size_t bytes, size_t *capacity) {
+  int class = 0;
+  if (bytes > (size_t)1 << SMALLEST) {
+    int power = 63 - __builtin_clzll((unsigned long long)bytes - 1); /* 2^power < bytes <= 2^(power+1) */
+    if (power >= 47) return -1;
+    size_t least = (size_t)1 << power, step = step_of(least);
+    class = (power - SMALLEST) * 4 + (int)((bytes - least + step - 1) / step);
+  }
+  *capacity = capacity_of(class);
+  return class;
 }
 
 /* Whether the machine can hold that much more.  A system that promises memory it does not have
@@ -59,22 +64,6 @@ static bool fits_machine(size_t bytes) {
   return bytes <= physical && stats.live_bytes <= physical - bytes;
 }
 
-#define LARGE ((size_t)2 << 20) /* bytes that are worth large pages of their own */
-
-static void *system_get(size_t capacity) {
-  if (mg_arena_has(capacity)) return mg_arena_get(capacity);
-  return capacity < LARGE ? aligned_alloc(64, capacity) : mg_large_pages(capacity);
-}
-
-static void system_put(void *bytes, size_t capacity) {
-  if (mg_arena_has(capacity))
-    mg_arena_put(bytes);
-  else if (capacity < LARGE)
-    free(bytes);
-  else
-    mg_large_pages_free(bytes, capacity);
-}
-
 static void *block_get(size_t bytes, size_t *capacity) {
   int class = class_of(bytes, capacity);
   if (class < 0) return mg_fail_memory(bytes);
@@ -85,10 +74,10 @@ static void *block_get(size_t bytes, size_t *capacity) {
   } else {
     if (!fits_machine(*capacity)) return mg_fail_memory(bytes);
     stats.system_requests++;
-    found = system_get(*capacity);
+    found = mg_arena_get(*capacity);
     if (!found) {
       mg_storage_trim();
-      found = system_get(*capacity);
+      found = mg_arena_get(*capacity);
       if (!found) return mg_fail_memory(bytes);
     }
   }
@@ -148,7 +137,7 @@ void mg_storage_trim(void) {
   for (int class = 0; class < CLASSES; class ++) {
     while (cache[class]) {
       block *next = cache[class]->next;
-      system_put(cache[class], capacity_of(class));
+      mg_arena_put(cache[class], capacity_of(class));
       cache[class] = next;
     }
   }

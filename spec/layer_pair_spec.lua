@@ -132,15 +132,17 @@ describe("a product and a batch norm in evaluation", function()
   end)
 end)
 
--- Layers before a rectifier: what makes one of 3 features, and the operation that both become.
+-- Layers before a rectifier: what makes one of 3 features, its name, and the operation that both become.
 local rectified = {
-  ["a batch norm in training"] = { function() return used_norm(3) end, "batch_norm" },
-  ["a product"] = { function() return nn.Linear(3, 3) end, "linear_rectified" },
-  ["a product without bias"] = { function() return nn.Linear(3, 3, { bias = false }) end, "linear_rectified" },
+  ["a batch norm in training"] = { function() return used_norm(3) end, "BatchNorm", "batch_norm" },
+  ["a product"] = { function() return nn.Linear(3, 3) end, "Linear", "linear_rectified" },
+  ["a product without bias"] = {
+    function() return nn.Linear(3, 3, { bias = false }) end, "Linear", "linear_rectified",
+  },
 }
 
 for what, pair in pairs(rectified) do
-  local make, operation = table.unpack(pair)
+  local make, layer, operation = table.unpack(pair)
   describe(what .. " and a rectifier", function()
     for name, activation in pairs{ ReLU = nn.ReLU(), LeakyReLU = nn.LeakyReLU(0.2), steep = nn.LeakyReLU(1.5) } do
       it("are one operation: " .. name, function()
@@ -173,7 +175,7 @@ for what, pair in pairs(rectified) do
 
     it("say in which layer something is wrong", function()
       local net = nn.Sequential{ make(), nn.ReLU() }
-      helper.error_like(function() net(mg.ones(2, 4)) end, "in layer 1 %(%a+%) of Sequential")
+      helper.error_like(function() net(mg.ones(2, 4)) end, "in layer 1 %(" .. layer .. "%) of Sequential")
     end)
   end)
 end

@@ -24,6 +24,11 @@ local function same(expected, actual)
   if own then helper.same_bits(expected, actual) end
 end
 
+-- On one thread, and on a number that divides little.
+local function with_threads(check)
+  for _, threads in ipairs{ 1, 3 } do helper.with_threads(threads, check) end
+end
+
 -- m, k, n, density of the left side
 local cases = {
   { 64, 300, 784, 0.5 }, { 37, 301, 400, 0.3 }, { 41, 1200, 384, 0.6 }, { 130, 113, 416, 0.05 }, { 300, 64, 400, 0.4 },
@@ -32,20 +37,18 @@ local cases = {
 
 describe("a product whose left side is sparse", function()
   before_each(function() mg.manual_seed(11) end)
-  after_each(function() mg.set_threads(2) end)
 
   for _, case in ipairs(cases) do
     local m, k, n, density = table.unpack(case)
     it(string.format("is the dense one: %d x %d by %d, %g", m, k, n, density), function()
       local a, b, bias = sparse(density, m, k), mg.randn(k, n), mg.randn(n)
       local expected, turned, b_turned = dense(a, b), a:t():clone(), b:t():clone()
-      for _, threads in ipairs{ 1, 3 } do
-        mg.set_threads(threads)
+      with_threads(function()
         same(expected, mg.matmul(a, b))
         same(expected + bias, mg.linear(a, b, bias))
         same(dense(a, b_turned, false, true), mg.matmul(a, b_turned, false, true))
         same(dense(turned, b, true), mg.matmul(turned, b, true))
-      end
+      end)
     end)
   end
 
@@ -84,7 +87,6 @@ end)
 
 describe("a product with a right side stored transposed", function()
   before_each(function() mg.manual_seed(12) end)
-  after_each(function() mg.set_threads(2) end)
 
   -- With one row more, a number that no vector divides, it goes the plain way.
   local function plain(a, b)
@@ -96,10 +98,9 @@ describe("a product with a right side stored transposed", function()
     it(string.format("is the plain one: %d x %d by %d", m, k, n), function()
       local a, b = mg.randn(m, k), mg.randn(n, k)
       local expected = plain(a, b)
-      for _, threads in ipairs{ 1, 3 } do
-        mg.set_threads(threads)
+      with_threads(function()
         same(expected, mg.matmul(a, b, false, true))
-      end
+      end)
     end)
   end
 
@@ -116,7 +117,7 @@ describe("a product with a right side stored transposed", function()
 end)
 
 describe("a product with a rectifier after it", function()
-  after_each(function() mg.set_threads(2) end)
+  before_each(function() mg.manual_seed(13) end)
 
   -- Few rows; few, and a narrow last panel; many; next to nothing; and half of x is 0.
   local shapes = { { 64, 512, 512 }, { 40, 300, 77 }, { 600, 200, 150 }, { 3, 5, 2 }, { 100, 600, 800, zeros = true } }
@@ -126,11 +127,10 @@ describe("a product with a rectifier after it", function()
       local x, weight, bias = mg.randn(m, k), mg.randn(k, n), mg.randn(n)
       if case.zeros then x = x:relu() end
       local plain = mg.linear(x, weight, bias)
-      for _, threads in ipairs{ 1, 3 } do
-        mg.set_threads(threads)
+      with_threads(function()
         same(mg.relu(plain), mg.linear_rectified(x, weight, bias, 0))
         same(mg.leaky_relu(plain, 0.2), mg.linear_rectified(x, weight, bias, 0.2))
-      end
+      end)
     end)
   end
 
